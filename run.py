@@ -1,0 +1,121 @@
+"""Two commands for a bare clone; they need Python 3.11 or newer, its venv module, and a way to PyPI.
+
+    python3 run.py demo [OPTIONS]    set up .venv and run the main job: orders, kills, recoveries, a count
+    python3 run.py test [OPTIONS]    set up .check, build the wheel, and check and test the installed wheel
+
+Options go to `aion-trio demo` or to pytest. What is set up once is used again until pyproject.toml changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+PROJECT = ROOT / "pyproject.toml"
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> None:
+    """Run a command; the first one that fails ends the program with its exit status."""
+    status = subprocess.run([str(part) for part in command], cwd=cwd, check=False).returncode
+    if status:
+        sys.exit(status if status > 0 else 1)
+
+
+def open_venv(home: Path, install: Callable[[Path], None]) -> Path:
+    """The bin directory of a virtual environment at `home`, made and filled unless it is there and fits."""
+    bin_dir, stamp = home / "bin", home / "fits"
+    wanted = hashlib.sha256(PROJECT.read_bytes() + sys.version.encode() + str(ROOT).encode()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        print(f"setting up {home.relative_to(ROOT)} (once)", flush=True)
+        try:
+            run(sys.executable, "-m", "venv", "--clear", home)
+        except SystemExit:
+            print("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv", file=sys.stderr)
+            raise
+        install(bin_dir)
+        stamp.write_text(wanted)
+    return bin_dir
+
+
+def pip(bin_dir: Path, *args: str | Path) -> None:
+    """Run the environment's pip, quietly."""
+    run(bin_dir / "python", "-m", "pip", "--disable-pip-version-check", "install", "-q", *args)
+
+
+def demo(options: list[str]) -> None:
+    """Run the main job from this tree."""
+    bin_dir = open_venv(ROOT / ".venv", lambda new: pip(new, "-e", ".[cli]"))
+    run(bin_dir / "aion-trio", "demo", *options)
+
+
+def build_wheel(bin_dir: Path, out: Path) -> Path:
+    """Build the sdist, and from it the wheel, so that nothing of an earlier build gets in; the wheel's path."""
+    shutil.rmtree(out, ignore_errors=True)
+    log = out.with_suffix(".log")
+    with log.open("w") as sink:
+        built = subprocess.run(
+            [bin_dir / "python", "-m", "build", "--no-isolation", "--outdir", out, ROOT], stdout=sink, stderr=subprocess.STDOUT, check=False
+        )
+    if built.returncode:
+        sys.exit(log.read_text())
+    return next(out.glob("*.whl"))
+
+
+def install_wheel(bin_dir: Path, *, with_tools: bool) -> None:
+    """Build the wheel and install it, with everything it needs or alone over an earlier one."""
+    wheel = build_wheel(bin_dir, ROOT / ".check" / "dist")
+    pip(bin_dir, f"{wheel}[dev]") if with_tools else pip(bin_dir, "--no-deps", "--force-reinstall", wheel)
+
+
+def set_up_tools(bin_dir: Path) -> None:
+    """Fill a new environment for the checks."""
+    pip(bin_dir, "build", "setuptools>=77")
+    install_wheel(bin_dir, with_tools=True)
+
+
+def copy_tests(home: Path) -> Path:
+    """The tests in a directory where the tree cannot be imported in place of the wheel, subprocesses included."""
+    copy = home / "tree"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    shutil.copy(PROJECT, copy)
+    for name in ("tests", "benchmarks"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test(options: list[str]) -> None:
+    """Check the tree's style, layers and types, then test the installed wheel."""
+    home = ROOT / ".check"
+    bin_dir = open_venv(home / "venv", set_up_tools)
+    install_wheel(bin_dir, with_tools=False)
+    run(bin_dir / "ruff", "check", "-q")
+    run(bin_dir / "ruff", "format", "--check", "-q")
+    run(bin_dir / "lint-imports", "--no-cache")
+    run(bin_dir / "mypy")
+    run(bin_dir / "basedpyright")
+    os.environ["AION_TRIO_TREE"] = str(ROOT)
+    run(bin_dir / "pytest", *options, cwd=copy_tests(home))
+
+
+def main() -> None:
+    """Say what is wrong, or run the command."""
+    if sys.version_info < (3, 11):
+        sys.exit("aion-trio needs Python 3.11 or newer; this is " + sys.version.split()[0])
+    if sys.argv[1:2] == ["demo"]:
+        demo(sys.argv[2:])
+    elif sys.argv[1:2] == ["test"]:
+        test(sys.argv[2:])
+    else:
+        print(__doc__)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
