@@ -13,24 +13,13 @@ import click
 import trio
 from rich.console import Console
 
-from aion_trio.demo.audit import audit
 from aion_trio.demo.conductor import Course, Plan, conduct
 from aion_trio.demo.home import Home
 from aion_trio.demo.orders import take
 from aion_trio.demo.screen import open_screen, recoveries_table, summary_table
-from aion_trio.stores import LmdbStore
+from aion_trio.demo.verdict import find_faults
 
 FAULTS_SHOWN = 20
-
-
-def find_faults(plan: Plan, course: Course) -> list[str]:
-    """Everything that is wrong after the run, with the orders, the books or the journal."""
-    faults = [course.trouble] if course.trouble else []
-    if course.outcomes:
-        faults += audit(plan.orders, course.outcomes, plan.home.ledger)
-        with LmdbStore.open(plan.home.journal, read_only=True) as store:
-            faults += [f"journal: {finding.what}" for finding in store.verify()]
-    return faults
 
 
 def report(console: Console, plan: Plan, course: Course, faults: list[str]) -> None:
