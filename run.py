@@ -86,7 +86,8 @@ def copy_tests(home: Path) -> Path:
     copy.mkdir()
     shutil.copy(PROJECT, copy)
     for name in ("tests", "benchmarks"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 
