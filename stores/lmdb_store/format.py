@@ -1,0 +1,65 @@
+"""The format version of a journal and who wrote it: checked before anything else is read."""
+
+from __future__ import annotations
+
+import lmdb
+
+from ..contract import StoreFormatError
+from .environment import Environment, View, refusal_of
+from .layout import FORMAT_VERSION, META_FORMAT, META_WRITER, NUMBER
+from .records import seal, unseal
+
+
+def claim(environment: Environment, written_by: str) -> None:
+    """Check the version of a journal, or give a new one ours; note who writes. Raises `StoreFormatError`."""
+    try:
+        txn = environment.begin()
+        try:
+            view = View(txn, environment.tables)
+            found = _version(view, environment)
+            if found is None or _writer(view) != written_by:
+                _put(view, META_FORMAT, NUMBER.pack(FORMAT_VERSION))
+                _put(view, META_WRITER, written_by.encode())
+            txn.commit()
+        except BaseException:
+            txn.abort()
+            raise
+    except lmdb.Error as error:
+        raise refusal_of(environment.path, error) from error
+
+
+def require_ours(environment: Environment) -> None:
+    """Raise `StoreFormatError` unless this is a journal of our format version."""
+    with environment.view() as view:
+        if _version(view, environment) is None:
+            raise StoreFormatError(f"{environment.path} holds an LMDB environment that is not a journal; name another directory")
+
+
+def written_by(view: View) -> str:
+    """Which program last opened the journal for writing."""
+    return _writer(view)
+
+
+def _version(view: View, environment: Environment) -> int | None:
+    """The version found, if it is ours; None for a journal that is being made. Raises `StoreFormatError` for others."""
+    record = view.txn.get(META_FORMAT, db=view.tables.meta)
+    if record is None:
+        if any(view.txn.stat(table)["entries"] for table in (view.tables.meta, view.tables.ids, view.tables.rows)):
+            raise StoreFormatError(f"the journal {environment.path} has records but no format version; restore a backup")
+        return None
+    version: int = NUMBER.unpack(unseal(META_FORMAT, record))[0]
+    if version != FORMAT_VERSION:
+        raise StoreFormatError(
+            f"the journal {environment.path} has format version {version} (written by {_writer(view)}), "
+            f"this program reads version {FORMAT_VERSION}; use a program that reads {version}, or export with that and import here"
+        )
+    return version
+
+
+def _writer(view: View) -> str:
+    record = view.txn.get(META_WRITER, db=view.tables.meta)
+    return unseal(META_WRITER, record).decode() if record is not None else ""
+
+
+def _put(view: View, key: bytes, body: bytes) -> None:
+    view.txn.put(key, seal(key, body), db=view.tables.meta)

@@ -1,0 +1,79 @@
+"""The few lookups that reads and writes share: the number of a name, the serial of a key, the head of a history."""
+
+from __future__ import annotations
+
+from ..contract import CorruptRecord, WorkflowKey
+from .environment import View
+from .layout import EVENTS, EVENTS_KEY, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL
+from .records import seal, unseal, unseal_frame
+
+
+class Names:
+    """Texts by their number. A name is given once and never taken back, so what was found stays right."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {"": NO_NAME}
+
+    def find(self, view: View, text: str) -> int | None:
+        """The number of `text`, or None if nothing is called so. Raises `CorruptRecord`."""
+        number = self._numbers.get(text)
+        if number is None:
+            name = text.encode()
+            record = view.txn.get(name, db=view.tables.names)
+            if record is None:
+                return None
+            number = self._numbers[text] = NUMBER.unpack(unseal(name, record))[0]
+        return number
+
+    def intern(self, view: View, text: str) -> int:
+        """The number of `text`, given now if it has none. Raises `CorruptRecord`."""
+        number = self.find(view, text)
+        if number is None:
+            name = text.encode()
+            number = view.txn.stat(view.tables.names)["entries"] + 1
+            view.txn.put(name, seal(name, NUMBER.pack(number)), db=view.tables.names)
+            self._numbers[text] = number
+        return number
+
+
+def id_key(namespace_number: int, workflow_id: bytes) -> bytes:
+    """The key of an id."""
+    return NUMBER.pack(namespace_number) + workflow_id
+
+
+def find_serial(view: View, names: Names, key: WorkflowKey) -> int | None:
+    """The serial of a workflow, or None for an unknown id. Raises `CorruptRecord`."""
+    namespace = names.find(view, key.namespace)
+    if namespace is None:
+        return None
+    at = id_key(namespace, key.workflow_id.encode())
+    if len(at) > 511:
+        return None
+    record = view.txn.get(at, db=view.tables.ids)
+    if record is None:
+        return None
+    serial: int = SERIAL.unpack(unseal(at, record, key.workflow_id))[0]
+    return serial
+
+
+def find_head(view: View, serial: int, workflow_id: str) -> int:
+    """The seq of the newest event, from the last frame, which is checked. Raises `CorruptRecord`."""
+    cursor = view.txn.cursor(db=view.tables.rows)
+    found = cursor.prev() if cursor.set_range(ROW.pack(serial, EVENTS + 1)) else cursor.last()
+    if not found:
+        return 0
+    key, record = cursor.item()
+    if not key.startswith(ROW.pack(serial, EVENTS)):
+        return 0
+    head: int = EVENTS_KEY.unpack(key)[2]
+    unseal_frame(key, record, workflow_id, head)
+    return head
+
+
+def identity_of(view: View, serial: int) -> bytes:
+    """The body of the row that says whose rows these are. Raises `CorruptRecord`."""
+    key = ROW.pack(serial, IDENTITY)
+    record = view.txn.get(key, db=view.tables.rows)
+    if record is None:
+        raise CorruptRecord(f"the rows of workflow number {serial} do not say whose they are")
+    return unseal(key, record)

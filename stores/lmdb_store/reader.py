@@ -1,0 +1,122 @@
+"""Reads of one workflow: its history, projection, runs, obligations and marks, each from one short snapshot."""
+
+from __future__ import annotations
+
+from ..contract import CorruptRecord, Frame, HistoryPage, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
+from .environment import Environment, View
+from .layout import EVENTS, EVENTS_KEY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN
+from .lookup import Names, find_head, find_serial, identity_of
+from .records import unseal, unseal_frame
+from .rows import decode_identity, decode_obligation, decode_run, final_head
+from .scan import items_under
+
+_NOTHING = HistoryPage((), None)
+
+
+class Reader:
+    """Reads from any thread. Nothing is remembered but the numbers of names, which never change."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.names = Names()
+
+    def head(self, key: WorkflowKey) -> int:
+        """What `Store.head` says."""
+        with self._environment.view() as view:
+            serial = find_serial(view, self.names, key)
+            return 0 if serial is None else find_head(view, serial, key.workflow_id)
+
+    def history(self, key: WorkflowKey, from_seq: int, max_bytes: int) -> HistoryPage:
+        """What `Store.history` says: the frames follow each other, and a closed history does not end early (J7)."""
+        with self._environment.view() as view:
+            serial = find_serial(view, self.names, key)
+            if serial is None:
+                return _NOTHING
+            return _page(view, serial, key.workflow_id, max(from_seq, 1), max_bytes)
+
+    def summary(self, key: WorkflowKey) -> Summary | None:
+        """What `Store.summary` says."""
+        with self._environment.view() as view:
+            serial = find_serial(view, self.names, key)
+            if serial is None:
+                return None
+            owner, summary = decode_identity(_own_identity(view, serial, key))
+            return summary if owner == key else None
+
+    def runs(self, key: WorkflowKey) -> list[RunRow]:
+        """What `Store.runs` says."""
+        with self._environment.view() as view:
+            return [decode_run(body) for _, body in self._rows(view, key, RUN)]
+
+    def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
+        """What `Store.mark` says."""
+        with self._environment.view() as view:
+            serial = find_serial(view, self.names, key)
+            return None if serial is None else _row(view, ROW.pack(serial, MARK) + name, key)
+
+    def marks(self, key: WorkflowKey) -> list[Mark]:
+        """What `Store.marks` says."""
+        with self._environment.view() as view:
+            return [Mark(name, value) for name, value in self._rows(view, key, MARK)]
+
+    def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
+        """What `Store.obligation` says."""
+        with self._environment.view() as view:
+            serial = find_serial(view, self.names, key)
+            body = None if serial is None else _row(view, OBLIGATION_KEY.pack(serial, OBLIGATION, kind) + row, key)
+            return None if body is None else decode_obligation(key, kind, row, body)
+
+    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
+        """What `Store.obligations_of` says."""
+        with self._environment.view() as view:
+            return [decode_obligation(key, at[0], at[1:], body) for at, body in self._rows(view, key, OBLIGATION)]
+
+    def _rows(self, view: View, key: WorkflowKey, tag: int) -> list[tuple[bytes, bytes]]:
+        """What follows serial and tag in the key, and the body, of every row of one kind. Raises `CorruptRecord`."""
+        serial = find_serial(view, self.names, key)
+        if serial is None:
+            return []
+        prefix = ROW.pack(serial, tag)
+        cursor = view.txn.cursor(db=view.tables.rows)
+        return [(at[ROW.size :], unseal(at, record, key.workflow_id)) for at, record in items_under(cursor, prefix)]
+
+
+def _row(view: View, at: bytes, key: WorkflowKey) -> bytes | None:
+    if len(at) > 511:
+        return None
+    record = view.txn.get(at, db=view.tables.rows)
+    return None if record is None else unseal(at, record, key.workflow_id)
+
+
+def _own_identity(view: View, serial: int, key: WorkflowKey) -> bytes:
+    try:
+        return identity_of(view, serial)
+    except CorruptRecord as error:
+        raise CorruptRecord(f"workflow {key.workflow_id!r}: {error}", key.workflow_id) from None
+
+
+def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: int) -> HistoryPage:
+    """Frames from the one that holds `from_seq` on, each of which must begin where the one before it ended."""
+    frames: list[Frame] = []
+    size = 0
+    expected = 0
+    cursor = view.txn.cursor(db=view.tables.rows)
+    for at, record in items_under(cursor, ROW.pack(serial, EVENTS), EVENTS_KEY.pack(serial, EVENTS, from_seq)[ROW.size :]):
+        if frames and size + len(record) > max_bytes:
+            return HistoryPage(frames, expected)
+        last_seq = int.from_bytes(at[ROW.size :])
+        count, data = unseal_frame(at, record, workflow_id, last_seq)
+        first_seq = last_seq - count + 1
+        if first_seq != expected and (expected or first_seq > from_seq):
+            raise _gap(workflow_id, expected or from_seq)
+        frames.append(Frame(first_seq, count, data))
+        expected = last_seq + 1
+        size += len(data)
+    final = final_head(_own_identity(view, serial, WorkflowKey("", workflow_id)))
+    if final >= max(expected, from_seq):
+        raise _gap(workflow_id, max(expected, from_seq))
+    return HistoryPage(frames, None)
+
+
+def _gap(workflow_id: str, seq: int) -> CorruptRecord:
+    return CorruptRecord(f"workflow {workflow_id!r}: event {seq} is missing", workflow_id, seq)

@@ -1,0 +1,154 @@
+"""The index trees: each of their rows must follow from a row of a workflow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import struct
+
+import lmdb
+
+from ..contract import CorruptRecord, Finding
+from .environment import View
+from .index import visible_keys
+from .layout import (
+    BY_STATUS,
+    COUNT_KEY,
+    DUE_KEY,
+    META_COUNT,
+    META_SERIAL,
+    NUMBER,
+    OBLIGATION,
+    OBLIGATION_KEY,
+    SERIAL,
+    STATUS_KEY,
+    STATUS_PREFIX,
+)
+from .lookup import Names, id_key, identity_of
+from .records import unseal
+from .rows import decode_identity, decode_key, due_of
+from .scan import items_under, keys_under, walk
+
+_RowCheck = Callable[[View, Names, bytes, bytes], str | None]
+"""What is wrong with one index row, None if it is right."""
+
+
+def check_names(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """The names: each has a number, and no two the same."""
+    numbers: set[bytes] = set()
+
+    def check(view: View, names: Names, key: bytes, record: bytes) -> str | None:
+        number = unseal(key, record)
+        taken = number in numbers
+        numbers.add(number)
+        return f"the name {key!r} has the number of another" if taken else None
+
+    return _check_rows(view.txn.cursor(db=view.tables.names), view, names, check, (start, 1 << 62), findings)
+
+
+def check_ids(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """Each id leads to rows that are its own."""
+    return _check_rows(view.txn.cursor(db=view.tables.ids), view, names, _id_fault, (start, limit), findings)
+
+
+def check_due(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """Each place in the due order belongs to an open row."""
+    return _check_rows(view.txn.cursor(db=view.tables.due), view, names, _due_fault, (start, limit), findings)
+
+
+def check_visible(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """Each row of a listing's index agrees with the projection of its workflow."""
+    return _check_rows(view.txn.cursor(db=view.tables.vis), view, names, _visible_fault, (start, limit), findings)
+
+
+def check_counts(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """The counts by status are those of the index, and no serial was given that is still to be given."""
+    counted = Counter[tuple[int, int]]()
+    prefix = bytes([BY_STATUS])
+    for key in keys_under(view.txn.cursor(db=view.tables.vis), prefix):
+        if len(key) == STATUS_KEY.size:
+            counted[STATUS_PREFIX.unpack_from(key)[1], key[STATUS_PREFIX.size]] += 1
+    stored = Counter[tuple[int, int]]()
+    for key, record in items_under(view.txn.cursor(db=view.tables.meta), META_COUNT):
+        try:
+            _, namespace, status = COUNT_KEY.unpack(key)
+            stored[namespace, status] = SERIAL.unpack(unseal(key, record))[0]
+        except (CorruptRecord, ValueError) as damage:
+            findings.append(Finding(f"a count cannot be read: {damage}"))
+    if +stored != +counted:
+        findings.append(Finding(f"the counts by status are {dict(+stored)}, the index has {dict(+counted)}"))
+    _check_next_serial(view, findings)
+    return None
+
+
+def _check_next_serial(view: View, findings: list[Finding]) -> None:
+    cursor = view.txn.cursor(db=view.tables.rows)
+    last = SERIAL.unpack_from(cursor.key())[0] if cursor.last() else 0
+    record = view.txn.get(META_SERIAL, db=view.tables.meta)
+    try:
+        following = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1
+    except CorruptRecord as damage:
+        findings.append(Finding(str(damage)))
+        return
+    if following <= last:
+        findings.append(Finding(f"the next workflow would get number {following}, and {last} is taken"))
+
+
+def _check_rows(
+    cursor: lmdb.Cursor[bytes], view: View, names: Names, check: _RowCheck, part: tuple[bytes, int], findings: list[Finding]
+) -> bytes | None:
+    """Check up to a number of rows from a key on; where to go on."""
+    start, limit = part
+    for checked, (key, record, in_order) in enumerate(walk(cursor, start)):
+        if checked >= limit and in_order:
+            return key
+        if not in_order:
+            findings.append(Finding(f"the index row {key.hex()} is out of order"))
+        try:
+            fault = check(view, names, key, record)
+        except CorruptRecord as damage:
+            findings.append(Finding(f"the index row {key.hex()}: {damage}", damage.workflow_id, damage.seq))
+            continue
+        except (ValueError, IndexError, struct.error, lmdb.BadValsizeError):
+            fault = f"the index row {key.hex()} cannot be decoded"
+        if fault is not None:
+            findings.append(Finding(fault))
+    return None
+
+
+def _id_fault(view: View, names: Names, key: bytes, record: bytes) -> str | None:
+    serial: int = SERIAL.unpack(unseal(key, record))[0]
+    owner = decode_key(identity_of(view, serial))
+    if id_key(names.find(view, owner.namespace) or 0, owner.workflow_id.encode()) == key:
+        return None
+    return f"the id {key[NUMBER.size :]!r} leads to the rows of {owner.workflow_id!r}"
+
+
+def _due_fault(view: View, names: Names, key: bytes, record: bytes) -> str | None:
+    kind, queue, due_us, serial = _unpack_due(key)
+    row = key[DUE_KEY.size :]
+    at = OBLIGATION_KEY.pack(serial, OBLIGATION, kind) + row
+    found = view.txn.get(at, db=view.tables.rows)
+    if found is None:
+        return f"the row {row!r} of kind {kind} is due but is not open"
+    due, name = due_of(unseal(at, found))
+    if due != due_us or names.find(view, name.decode()) != queue:
+        return f"the open row {row!r} of kind {kind} is due at another time or place"
+    return None
+
+
+def _visible_fault(view: View, names: Names, key: bytes, record: bytes) -> str | None:
+    serial: int = SERIAL.unpack(key[-SERIAL.size :])[0]
+    owner, summary = decode_identity(identity_of(view, serial))
+    namespace = names.find(view, owner.namespace) or 0
+    if summary is not None and key in visible_keys(summary, serial, namespace, lambda name: names.find(view, name) or 0):
+        return None
+    return f"the index row {key.hex()} does not agree with the workflow's summary"
+
+
+def _unpack_due(key: bytes) -> tuple[int, int, int, int]:
+    if len(key) < DUE_KEY.size:
+        raise ValueError("too short")
+    kind, queue, due_us, serial = DUE_KEY.unpack_from(key)
+    return kind, queue, due_us, serial
