@@ -1,0 +1,199 @@
+"""The supervisor: an ``async with`` block whose children are looked after.
+
+    async with open_supervisor(Child("store", store), Child("server", server)) as supervisor:
+        ...
+
+The block is to its children what a nursery is to its tasks: none outlives it, leaving it waits for them, errors
+that go up do so in an `ExceptionGroup`. It adds that a child which fails is run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import trio
+
+from .chance import Random
+from .control import Control, Settings
+from .exits import Exit
+from .handle import Handle
+from .instrument import Instrument, Instruments
+from .place import here
+from .policy import USUAL_BUDGET, AutoShutdown, Budget, Strategy
+from .slot import Child, Slot
+from .snapshot import Node
+
+
+class Supervisor:
+    """A running supervisor; made by `open_supervisor`."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._since = trio.current_time()
+
+    @property
+    def path(self) -> str:
+        """Its name from the root down."""
+        return self._control.path
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the children, in the order of start."""
+        return iter(tuple(self._control.slots))
+
+    def __len__(self) -> int:
+        return len(self._control.slots)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._control.slots
+
+    def __getitem__(self, name: str) -> Any:
+        """What the child called ``name`` passed to ``task_status.started()``, last time it did."""
+        return self._slot(name).value
+
+    def handle(self, name: str) -> Handle:
+        """The child called ``name``, to wait for, watch or link to."""
+        return Handle(self._slot(name))
+
+    def _slot(self, name: str) -> Slot:
+        try:
+            return self._control.slots[name]
+        except KeyError:
+            raise KeyError(f"{self.path} has no child named {name!r}; it has {list(self)}") from None
+
+    def snapshot(self) -> Node:
+        """The tree from here down, at this moment."""
+        now = trio.current_time()
+        children = tuple(slot.snapshot(now) for slot in self._control.slots.values())
+        name = self.path.rpartition("/")[2]
+        return Node(self.path, name, "supervisor", self._state(), runs=1, up_for=now - self._since, children=children)
+
+    def _state(self) -> str:
+        if self._control.finished.is_set():
+            return "done"
+        if self._control.stop_asked:
+            return "stopping"
+        return "running" if self._control.ready.is_set() else "starting"
+
+    def stop(self) -> None:
+        """Ask for an orderly end: the children in reverse order, each given its ``shutdown`` to empty its mailbox."""
+        self._control.stop()
+
+    async def stopped(self) -> None:
+        """Wait until the last child has ended."""
+        await self._control.finished.wait()
+
+    async def add(self, child: Child) -> Any:
+        """Start ``child`` behind the others, as if it had been declared last; returns what it passed to ``started()``.
+
+        Raises `StartFailed` if it does not start, `ValueError` if the name is taken, `ActorStopped` if the supervisor
+        is stopping; then, and if this is cancelled, the child is not there.
+        """
+        self._refuse_starting_child()
+        return await self._control.carry_out(lambda order: self._control.add(child, order))
+
+    async def remove(self, name: str) -> Exit | None:
+        """Stop a child as at the end, forget it, and say how its last run ended.
+
+        If this is cancelled the removal goes on.
+        """
+        self._slot(name)
+        self._refuse_starting_child()
+        return cast("Exit | None", await self._control.carry_out(lambda _: self._control.remove(name)))
+
+    async def restart(self, name: str) -> Any:
+        """Stop a child if it is up and start it again, now; returns what it passed to ``started()``.
+
+        By hand means outside the policy: no budget is spent, no sibling concerned, the back-off begins anew. Raises
+        `StartFailed` if it does not start; that failure is then answered like any other. If this is cancelled the
+        restart goes on.
+        """
+        self._slot(name)
+        self._refuse_starting_child()
+        return await self._control.carry_out(lambda _: self._control.restart(name))
+
+    def _refuse_starting_child(self) -> None:
+        place = here.get()
+        if isinstance(place, Slot) and self._control.slots.get(place.child.name) is place and place.run is not None and not place.run.up:
+            raise RuntimeError(f"{place.path} must call task_status.started() before it changes its own supervisor")
+
+
+@asynccontextmanager
+async def open_supervisor(
+    *children: Child,
+    name: str = "supervisor",
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    budget: Budget = USUAL_BUDGET,
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    instruments: Iterable[Instrument] | None = None,
+    random: Random | None = None,
+) -> AsyncGenerator[Supervisor]:
+    """Start ``children`` in order and yield when the last one is ready.
+
+    Leaving the block waits until all have ended for good, as leaving a nursery does; call `Supervisor.stop` to have
+    them end. When the block is cancelled or its body raises, the body is left first, with the children still up;
+    then they are cancelled in reverse order, each after the one before has ended. Once auto-shutdown has stopped
+    the children, what still runs in the body is cancelled.
+
+    Raises, in an `ExceptionGroup` as a nursery would: `StartFailed` if a child does not start at first, `GaveUp` if
+    the budget is spent, a group of what children raised while they were being stopped, what the body raised.
+
+    Inside another supervisor's child, it takes that child's path, and its ``instruments`` are told together with the
+    outer ones; alone, ``None`` means `LogInstrument`. ``random`` is for the jitter of the back-offs.
+    """
+    place = here.get()
+    path = place.path if place is not None else name
+    inherited = place.instruments if place is not None else None
+    control = Control(path, Settings(strategy, budget, auto_shutdown), Instruments(inherited, instruments), random or Random())
+    for child in children:
+        control.declare(child)
+    supervisor = Supervisor(control)
+    if place is not None:
+        place.contain(supervisor)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(control.run, nursery, name=f"supervisor {path}")
+            try:
+                await control.ready.wait()
+                yield supervisor
+                control.leave()
+                await control.finished.wait()
+            except BaseException:
+                control.abort()
+                raise
+    finally:
+        if place is not None:
+            place.release(supervisor)
+
+
+async def supervise(
+    *children: Child,
+    name: str = "supervisor",
+    strategy: Strategy = Strategy.ONE_FOR_ONE,
+    budget: Budget = USUAL_BUDGET,
+    auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    instruments: Iterable[Instrument] | None = None,
+    random: Random | None = None,
+    task_status: trio.TaskStatus[Supervisor] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Be a supervisor, as a task; made for the ``fn`` of a `Child`, so that supervisors nest.
+
+    It has started when all its children have. It raises what it gives up with as itself, not in a group.
+    """
+    try:
+        async with open_supervisor(
+            *children,
+            name=name,
+            strategy=strategy,
+            budget=budget,
+            auto_shutdown=auto_shutdown,
+            instruments=instruments,
+            random=random,
+        ) as supervisor:
+            task_status.started(supervisor)
+    except BaseExceptionGroup as group:
+        only, *others = group.exceptions
+        if others:
+            raise
+        raise only from only.__cause__
