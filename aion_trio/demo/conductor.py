@@ -6,7 +6,6 @@ fall into as much work as on a fast one. Some kills follow the one before at onc
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import time
@@ -14,13 +13,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import trio
 from trio_util import AsyncValue
 
 from .audit import least_entries
 from .home import Home
+from .news import Outcomes, Recovery, news_of
 from .orders import Order
 
 FOLLOW_UP_CHANCE = 0.25
@@ -52,15 +51,6 @@ class Kill:
     seconds: float
     open_orders: int
     recovered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What one start of the worker found and did before it let anyone in."""
-
-    counts: dict[str, int]
-    quarantined: list[list[str]]
-    seconds: float
 
 
 @dataclass(slots=True)
@@ -119,11 +109,11 @@ async def watch_ledger(plan: Plan, course: Course, show: Callable[[Course], None
 
 def take_news(line: str, course: Course) -> None:
     """Note one line of what the worker tells."""
-    news: dict[str, Any] = json.loads(line)
-    if news.pop("news") == "recovered":
-        course.recoveries[-1] = Recovery(**news)
-    else:
-        course.outcomes = news["outcomes"]
+    match news_of(line):
+        case Recovery() as recovery:
+            course.recoveries[-1] = recovery
+        case Outcomes(by_order):
+            course.outcomes = by_order
 
 
 async def listen(stream: trio.abc.ReceiveStream, course: Course) -> None:

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .conductor import Course, Plan, Recovery
-from .worker import SWEEPS
+from .conductor import Course, Plan
+from .news import SWEEPS, Recovery
 
 SECONDS_BETWEEN_LINES = 2.0
 SWEEP_TITLES = ("children started", "successors started", "results delivered", "signals delivered", "wake-ups due", "activities again")

@@ -3,12 +3,11 @@
 It opens the engine, takes the orders in, plays the reviewer, and waits for the results. Started again after a kill it
 does just the same: a start with an id that is there gives back the workflow that is there.
 
-It tells its parent what happened in JSON lines on standard output.
+It tells the conductor what it found, and how the orders ended.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -21,6 +20,7 @@ import aion_trio as aion
 from .activities import ACTIVITIES, LEDGER
 from .home import Home
 from .ledger import Ledger
+from .news import Outcomes, recovery_of, tell
 from .orders import Order, take
 from .workflows import REVIEW_SECONDS, WORKFLOWS, Decision, approval, fulfil
 
@@ -29,19 +29,6 @@ INTAKE_SECONDS = 6.0
 
 REVIEWER_SECONDS = {"approve": 0.4, "reject": 0.6, "late": REVIEW_SECONDS - 0.05}
 """How long the reviewer takes; `late` races with the time-out, `never` is not in the table."""
-
-SWEEPS = ("children_started", "successors_started", "results_delivered", "signals_delivered", "wakeups_due", "activities_resumed")
-
-
-def say(news: str, **details: object) -> None:
-    """Tell the parent process."""
-    print(json.dumps({"news": news, **details}), flush=True)
-
-
-def say_recovered(report: aion.RecoveryReport) -> None:
-    """Tell what the recovery of this process found and did."""
-    counts = {name: getattr(report, name) for name in SWEEPS}
-    say("recovered", counts=counts, quarantined=[list(entry) for entry in report.quarantined], seconds=report.seconds)
 
 
 async def take_in(engine: aion.Engine, orders: Iterable[Order], known: frozenset[str], pause: float) -> list[aion.WorkflowHandle[str]]:
@@ -81,14 +68,14 @@ async def work(home: Home, orders: tuple[Order, ...]) -> None:
     ledger = home.ledger
     LEDGER.set(ledger)
     async with aion.open_engine(home.journal, workflows=WORKFLOWS, activities=ACTIVITIES) as engine:
-        say_recovered(engine.recovery)
+        tell(recovery_of(engine.recovery))
         known = frozenset(entry.order_id for entry in ledger.entries("reserve"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(answer_reviews, engine, ledger, orders)
             handles = await take_in(engine, orders, known, INTAKE_SECONDS / len(orders))
             outcomes = {handle.id: await handle.result() for handle in handles}
             nursery.cancel_scope.cancel()
-        say("finished", outcomes=outcomes)
+        tell(Outcomes(outcomes))
 
 
 def main() -> None:

@@ -1,0 +1,102 @@
+"""`aion-trio journal`: what it prints, and what it exits with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from aion_trio.cli.commands import root
+from aion_trio.errors import InvalidInputError, WorkflowAlreadyStartedError, WorkflowNotFoundError
+from aion_trio.stores import LmdbStore, ObligationKind, StoreFormatError, WorkflowKey
+from tests.cli.histories import lines
+
+KEY = WorkflowKey("default", "order-1")
+
+
+def run(*args: str | Path, given: str = "") -> Result:
+    return CliRunner().invoke(root, [str(arg) for arg in args], input=given)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A journal with one completed workflow."""
+    directory = tmp_path / "orders.aion"
+    assert run("journal", "import", directory, "-", given="\n".join(lines())).exit_code == 0
+    return directory
+
+
+def test_what_is_exported_is_what_was_imported(journal: Path) -> None:
+    done = run("journal", "export", journal, "order-1")
+    assert (done.exit_code, done.output.splitlines()) == (0, lines())
+
+
+@pytest.mark.parametrize(
+    ("count", "owed"),
+    [
+        (1, [ObligationKind.STEP]),
+        (2, [ObligationKind.ACTIVITY, ObligationKind.STEP]),
+        (3, [ObligationKind.STEP]),
+        (4, []),
+    ],
+)
+def test_any_prefix_of_a_history_can_be_imported_and_owes_what_its_end_owes(tmp_path: Path, count: int, owed: list[ObligationKind]) -> None:
+    """Every obligation follows from the events (R2, J4)."""
+    run("journal", "import", tmp_path / "j", "-", given="\n".join(lines(count)))
+    store = LmdbStore.open(tmp_path / "j", read_only=True)
+    assert [row.kind for row in store.obligations_of(KEY)] == owed
+    store.close()
+    assert run("journal", "verify", tmp_path / "j").exit_code == 0
+
+
+def test_a_history_that_is_there_is_not_imported_again(journal: Path) -> None:
+    refused = run("journal", "import", journal, "-", given="\n".join(lines()))
+    assert isinstance(refused.exception, WorkflowAlreadyStartedError)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "no history", lines()[1], "\n".join([lines()[0], lines()[2]]), "\n".join([*lines(1), *lines(2, "order-2")[1:]])],
+    ids=["nothing", "no JSON", "no start", "a gap", "two ids"],
+)
+def test_lines_that_are_no_history_are_refused(tmp_path: Path, given: str) -> None:
+    refused = run("journal", "import", tmp_path / "j", "-", given=given)
+    assert isinstance(refused.exception, InvalidInputError)
+
+
+def test_an_unknown_workflow_cannot_be_exported(journal: Path) -> None:
+    assert isinstance(run("journal", "export", journal, "order-9").exception, WorkflowNotFoundError)
+
+
+def test_a_sound_journal_verifies(journal: Path) -> None:
+    done = run("journal", "verify", journal)
+    assert (done.exit_code, done.output) == (0, "1 workflows, all is well\n")
+
+
+def test_a_damaged_record_is_reported_and_exits_1(journal: Path) -> None:
+    """A flipped bit in an event is found, with its workflow (J7)."""
+    data = journal / "data.mdb"
+    content = bytearray(data.read_bytes())
+    for place in range(len(content)):
+        if content[place : place + 7] == b"receipt":
+            content[place] ^= 1
+    data.write_bytes(content)
+    done = run("journal", "verify", journal)
+    assert done.exit_code == 1
+    assert "order-1" in done.output
+
+
+def test_a_backup_holds_the_same_history(journal: Path, tmp_path: Path) -> None:
+    assert run("journal", "backup", journal, tmp_path / "copy").exit_code == 0
+    assert run("journal", "export", tmp_path / "copy", "order-1").output.splitlines() == lines()
+    assert run("journal", "verify", tmp_path / "copy").exit_code == 0
+
+
+def test_stats_count_workflows_by_status(journal: Path) -> None:
+    assert "completed" in run("journal", "stats", journal).output
+
+
+def test_a_directory_that_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Ada")
+    assert isinstance(run("journal", "verify", tmp_path).exception, StoreFormatError)
