@@ -1,0 +1,190 @@
+"""Shapes of classes with fields: dataclasses, attrs classes, named tuples and typed dictionaries.
+
+cattrs writes the two functions of a class; the hooks of the fields are our shapes. This is the one module that touches
+its loosely typed interface.
+
+A class is stored as a map of its fields by name. Unknown keys are ignored and missing ones take the field's default,
+so that a payload outlives small changes of its class. Fields with `init=False` are not stored: the class computes
+them again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin, get_type_hints
+
+import attrs
+from cattrs import Converter, override
+from cattrs.cols import is_namedtuple, namedtuple_dict_structure_factory, namedtuple_dict_unstructure_factory
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+
+from aion_trio.codec.misfit import Misfit, locate, misfit
+from aion_trio.codec.shapes import Hook, Shape, Shapes, readable
+from aion_trio.errors import UnsupportedTypeError
+
+Description = Callable[[Any, Shapes], Shape]
+
+
+def description(cls: type) -> Description | None:
+    """How to describe a class, None for one that has no fields that we know of."""
+    if typing.is_typeddict(cls):
+        return _typed_dict_shape
+    if is_namedtuple(cls):
+        return _class_shape
+    if attrs.has(cls) or dataclasses.is_dataclass(cls):
+        return _class_shape
+    return None
+
+
+def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
+    cls: type = get_origin(annotation) or annotation
+    name = readable(annotation)
+    _require_plain_init(cls)
+    fields = {field: shapes.of(hint) for field, hint in _fields(annotation).items()}
+    plain_of, build_of = _generated(cls, fields)
+    named_tuple = is_namedtuple(cls)
+
+    def plain(value: Any) -> Any:
+        if type(value) is not cls:
+            value = _instance(value)
+        try:
+            return plain_of(value)
+        except Misfit:
+            locate((f".{field}", shape.plain, getattr(value, field)) for field, shape in fields.items())
+            raise
+        except AttributeError as error:
+            raise Misfit(f"{name} with all its fields", f"an instance without one: {error}") from None
+
+    def _instance(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return build(dict(value))
+        if isinstance(value, cls):
+            raise Misfit(f"{name} itself", f"its subclass {type(value).__name__} (annotate {name} | {type(value).__name__})")
+        raise misfit(name, value)
+
+    def build(data: Any) -> Any:
+        if type(data) is cls:  # a caller's plain data may hold instances; `plain` looks into them
+            return data
+        if named_tuple and isinstance(data, (list, tuple)):
+            data = dict(zip(fields, data, strict=False))
+        if not isinstance(data, dict):
+            raise misfit(name, data)
+        try:
+            return build_of(data, cls)
+        except Exception as error:  # validators and __post_init__ are the user's
+            locate((f".{field}", shape.build, data[field]) for field, shape in fields.items() if field in data)
+            raise _refusal(name, fields, data, error) from error
+
+    return Shape(name, plain, build, frozenset({dict}), frozenset({cls}), hashable=False)
+
+
+def _refusal(name: str, fields: Mapping[str, Shape], data: Any, error: Exception) -> Misfit:
+    """Why fields that fit one by one did not make an instance."""
+    missing = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if missing in fields and missing not in data:
+        return Misfit(f"{fields[missing].name} (the field has no default)", "nothing", f".{missing}")
+    return Misfit(f"{name}", f"fields that it refuses ({type(error).__name__}: {error})")
+
+
+def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
+    cls: Any = get_origin(annotation) or annotation
+    name = readable(annotation)
+    variables = _variables(annotation)
+    members = {key: shapes.of(_filled(hint, variables)) for key, hint in _hints(cls).items()}
+
+    def hook(converts: Mapping[str, Hook]) -> Hook:
+        def convert(value: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise misfit(name, value)
+            for key in cls.__required_keys__:
+                if key not in value:
+                    raise Misfit("a value (the key is required)", "nothing", f"[{key!r}]")
+            try:
+                return {key: converts[key](part) if key in converts else part for key, part in value.items()}
+            except Misfit:
+                locate((f"[{key!r}]", converts[key], part) for key, part in value.items() if key in converts)
+                raise
+
+        return convert
+
+    plain, build = hook({key: shape.plain for key, shape in members.items()}), hook({key: shape.build for key, shape in members.items()})
+    return Shape(name, plain, build, frozenset({dict}), frozenset({dict}), hashable=False)
+
+
+def _generated(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
+    """The functions that cattrs writes for a class, with our hooks for its fields."""
+    converter = Converter(detailed_validation=False)
+    hooks: dict[str, Any] = {
+        name: override(unstruct_hook=shape.plain, struct_hook=_with_type(shape.build)) for name, shape in fields.items()
+    }
+    plain: Any
+    build: Any
+    if is_namedtuple(cls):
+        plain = namedtuple_dict_unstructure_factory(cls, converter, **hooks)
+        build = namedtuple_dict_structure_factory(cls, converter, **hooks)
+    else:
+        plain = make_dict_unstructure_fn(cls, converter, **hooks)
+        build = make_dict_structure_fn(cls, converter, **hooks)
+    return plain, build
+
+
+def _with_type(build: Hook) -> Callable[[Any, Any], Any]:
+    def structure(data: Any, _annotation: Any) -> Any:
+        return build(data)
+
+    return structure
+
+
+def _fields(annotation: Any) -> dict[str, Any]:
+    """The annotation of each stored field, with the type variables of a generic class filled in."""
+    cls: Any = get_origin(annotation) or annotation
+    if is_namedtuple(cls):
+        names: tuple[str, ...] = tuple(cls._fields)
+    elif attrs.has(cls):
+        names = tuple(field.name for field in attrs.fields(cls) if field.init)
+    else:
+        names = tuple(field.name for field in dataclasses.fields(cls) if field.init)
+    hints, variables = _hints(cls), _variables(annotation)
+    return {name: _filled(hints.get(name, Any), variables) for name in names}
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except NameError as error:
+        raise UnsupportedTypeError(
+            f"`{cls.__name__}` has an annotation that cannot be resolved ({error}); define or import it at the top of the class's module, "
+            "not in a function nor under TYPE_CHECKING"
+        ) from None
+
+
+def _variables(annotation: Any) -> dict[Any, Any]:
+    """What stands for each type variable of a class and of its generic bases."""
+    cls: Any = get_origin(annotation) or annotation
+    known = dict(zip(getattr(cls, "__parameters__", ()), get_args(annotation), strict=False))
+    for base in getattr(cls, "__orig_bases__", ()):
+        if get_origin(base) not in (None, typing.Generic, typing.Protocol):
+            known.update(_variables(_filled(base, known)))
+    return known
+
+
+def _filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
+    if isinstance(hint, typing.TypeVar):
+        return variables.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ())
+    if not parameters or isinstance(hint, type):
+        return hint
+    return hint[tuple(variables.get(parameter, parameter) for parameter in parameters)]
+
+
+def _require_plain_init(cls: Any) -> None:
+    """A class whose constructor wants what it does not keep cannot be made again."""
+    if not dataclasses.is_dataclass(cls) or is_namedtuple(cls):
+        return
+    wanted = set(inspect.signature(cls.__init__).parameters) - {"self"}
+    pseudo = wanted & (set(cls.__dataclass_fields__) - {field.name for field in dataclasses.fields(cls)})
+    if pseudo:
+        raise UnsupportedTypeError(f"`{cls.__name__}` cannot be stored: its InitVar {', '.join(sorted(pseudo))} is not kept by instances")

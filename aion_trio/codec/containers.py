@@ -1,0 +1,133 @@
+"""Shapes of containers: sequences, sets, mappings and tuples of fixed length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from aion_trio.codec.misfit import Misfit, locate, misfit
+from aion_trio.codec.plain import encode
+from aion_trio.codec.shapes import Hook, Shape, readable
+
+_LISTS = (list, tuple)
+_SETS = (set, frozenset)
+
+
+def _indexed(hook: Hook, values: Iterable[Any]) -> Iterable[tuple[str, Hook, Any]]:
+    return ((f"[{index}]", hook, value) for index, value in enumerate(values))
+
+
+def sequence_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], Any]) -> Shape:
+    """A sequence of any length, made by `make` when it is read back; text is no sequence."""
+    name = readable(annotation)
+    accepted = _LISTS if make in _LISTS else (*_LISTS, make)
+    kept = tuple if make is tuple else list
+    flat = None if element.flat is None else {element.flat}
+
+    def hook(convert: Hook, into: Callable[[Iterable[Any]], Any]) -> Hook:
+        def convert_all(value: Any) -> Any:
+            if not isinstance(value, accepted):  # type: ignore[arg-type]
+                raise misfit(name, value)
+            if flat is not None and flat.issuperset(map(type, value)):
+                return into(value)
+            try:
+                return into([convert(part) for part in value])
+            except Misfit:
+                locate(_indexed(convert, value))
+                raise
+
+        return convert_all
+
+    claimed = frozenset({make if isinstance(make, type) else list})
+    return Shape(name, hook(element.plain, kept), hook(element.build, make), frozenset({list}), claimed, hashable=kept is tuple and element.hashable)
+
+
+def set_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], Any]) -> Shape:
+    """A set; one whose elements are stored as maps or lists is stored as a list in the order of their encodings."""
+    name = readable(annotation)
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, (AbstractSet, *_LISTS)):
+            raise misfit(name, value)
+        try:
+            parts = [element.plain(part) for part in value]
+            return make(parts) if element.hashable else sorted(parts, key=encode)
+        except Misfit:
+            locate(_indexed(element.plain, value))
+            raise
+
+    def build(value: Any) -> Any:
+        if not isinstance(value, (*_SETS, *_LISTS)):
+            raise misfit(name, value)
+        try:
+            return make([element.build(part) for part in value])
+        except Misfit:
+            locate(_indexed(element.build, value))
+            raise
+        except TypeError:
+            raise misfit(f"{name} with hashable elements", value) from None
+
+    kind: type = set if element.hashable else list
+    claimed = frozenset({make if isinstance(make, type) else set})
+    return Shape(name, plain, build, frozenset({kind}), claimed, hashable=make is frozenset and element.hashable)
+
+
+def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Callable[[Any], Any]) -> Shape:
+    """A mapping, in its order; one whose keys are stored as maps or lists is stored as a list of pairs."""
+    name = readable(annotation)
+    key, item = parts
+    paired = not key.hashable
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise misfit(name, value)
+        try:
+            pairs = [(key.plain(k), item.plain(v)) for k, v in value.items()]
+        except Misfit:
+            locate((f" key {k!r}", key.plain, k) for k in value)
+            locate((f"[{k!r}]", item.plain, v) for k, v in value.items())
+            raise
+        return pairs if paired else dict(pairs)
+
+    def build(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            pairs: list[Any] = list(value.items())
+        elif paired and isinstance(value, _LISTS) and all(isinstance(pair, _LISTS) and len(pair) == 2 for pair in value):
+            pairs = list(value)
+        else:
+            raise misfit(name, value)
+        try:
+            return make({key.build(k): item.build(v) for k, v in pairs})
+        except Misfit:
+            locate((f" key {k!r}", key.build, k) for k, _ in pairs)
+            locate((f"[{k!r}]", item.build, v) for k, v in pairs)
+            raise
+        except TypeError:
+            raise misfit(f"{name} with hashable keys", value) from None
+
+    claimed = frozenset({make if isinstance(make, type) else dict})
+    return Shape(name, plain, build, frozenset({list if paired else dict}), claimed, hashable=False)
+
+
+def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
+    """A tuple of fixed length, stored as an array."""
+    name = readable(annotation)
+    count = len(elements)
+
+    def hook(converts: list[Hook]) -> Hook:
+        def convert_each(value: Any) -> Any:
+            if not isinstance(value, _LISTS):
+                raise misfit(name, value)
+            if len(value) != count:
+                raise Misfit(f"{name} ({count} elements)", f"{len(value)} elements")
+            try:
+                return tuple([convert(part) for convert, part in zip(converts, value, strict=True)])
+            except Misfit:
+                locate((f"[{index}]", convert, part) for index, (convert, part) in enumerate(zip(converts, value, strict=True)))
+                raise
+
+        return convert_each
+
+    plain, build = hook([element.plain for element in elements]), hook([element.build for element in elements])
+    return Shape(name, plain, build, frozenset({list}), frozenset({tuple}), hashable=all(element.hashable for element in elements))

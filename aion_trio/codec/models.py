@@ -1,0 +1,105 @@
+"""Shapes of pydantic models and msgspec structs, where those libraries are loaded.
+
+Both know how to turn their models into plain data and back, so their own rules (aliases, validators, tags) apply.
+Neither library is imported here: a class can only be a model if its library has been.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, get_origin
+from uuid import UUID
+
+from aion_trio.codec.misfit import Misfit, misfit
+from aion_trio.codec.shapes import Shape, Shapes, readable
+
+_KEPT = (bytes, datetime, date, time, timedelta, UUID, Decimal)
+
+
+def description(cls: type) -> Callable[[Any, Shapes], Shape] | None:
+    """How to describe a model class; None for a class that is none."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and issubclass(cls, pydantic.BaseModel):
+        return _pydantic_shape
+    msgspec = sys.modules.get("msgspec")
+    if msgspec is not None and issubclass(cls, msgspec.Struct):
+        return _msgspec_shape
+    return None
+
+
+def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
+    """A model, stored in its JSON form.
+
+    A value that its own JSON form does not give back equal (NaN, say) is refused rather than changed.
+    """
+    name = readable(annotation)
+
+    def plain(value: Any) -> Any:
+        if type(value) is not annotation:
+            value = build(_mapping(name, annotation, value))
+        try:
+            data = value.model_dump(mode="json", round_trip=True, by_alias=True)
+        except Exception as error:  # serialisers are the user's
+            raise Misfit(f"{name} that can be dumped", f"{error}") from error
+        if build(data) != value:
+            raise Misfit(f"{name} that its JSON form gives back", f"{value!r}")
+        return data
+
+    def build(data: Any) -> Any:
+        try:
+            return annotation.model_validate(data)
+        except Exception as error:
+            raise _refused(name, data, error) from error
+
+    return Shape(name, plain, build, frozenset({dict}), frozenset({annotation}), hashable=False)
+
+
+def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
+    """A struct, stored by msgspec's rules; dates, UUID, Decimal and bytes stay what they are."""
+    msgspec = sys.modules["msgspec"]
+    cls = get_origin(annotation) or annotation
+    name = readable(annotation)
+
+    def plain(value: Any) -> Any:
+        if type(value) is not cls:
+            value = build(_mapping(name, cls, value))
+        try:
+            data = msgspec.to_builtins(value, builtin_types=_KEPT, order="deterministic")
+            msgspec.convert(data, annotation, builtin_types=_KEPT)  # structs do not check what they are made of
+        except Exception as error:
+            raise _refused(name, value, error) from error
+        return data
+
+    def build(data: Any) -> Any:
+        try:
+            return msgspec.convert(data, annotation, builtin_types=_KEPT)
+        except Exception as error:
+            raise _refused(name, data, error) from error
+
+    kind = list if cls.__struct_config__.array_like else dict
+    return Shape(name, plain, build, frozenset({kind}), frozenset({cls}), hashable=False)
+
+
+def _mapping(name: str, cls: type, value: Any) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, cls):
+        raise Misfit(f"{name} itself", f"its subclass {type(value).__name__}")
+    raise misfit(name, value)
+
+
+def _refused(name: str, data: Any, error: Exception) -> Misfit:
+    """The misfit of a model's own error, with the place that it names."""
+    if isinstance(error, Misfit):
+        return error
+    text = str(error)
+    errors = getattr(error, "errors", None)
+    if callable(errors):
+        first: Any = next(iter(errors()), {})
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.get("loc", ()))
+        return Misfit(f"{name}: {first.get('msg', text)}", f"{type(first.get('input', data)).__name__}", path)
+    message, _, path = text.partition(" - at `$")
+    return Misfit(f"{name}: {message}", type(data).__name__, path.rstrip("`"))

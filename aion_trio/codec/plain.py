@@ -1,0 +1,187 @@
+"""Plain data and its deterministic bytes (CBOR).
+
+*Plain data* is what this module takes and gives back: None, bool, int, float, str, bytes, list, dict (in the order of
+insertion, with any plain hashable key), set, datetime, date, time, timedelta, UUID, Decimal, Fraction and IP
+addresses. A tuple comes back as a list, a frozenset as a set, a subclass as its plain base; everything else is exact:
+a naive datetime stays naive, an aware one keeps its offset.
+
+The same value gives the same bytes in every process: sets are ordered by the encoded bytes of their elements (tag
+258). What CBOR has no standard form for is written under tags of our own (`_NAIVE` and its neighbours).
+
+The C encoder does nearly all the work. What it would write wrongly or refuse is rare and leaves a mark that can be
+found in its output at the speed of `bytes.__contains__`; only then the value is encoded again, with hooks in Python
+that cost twice the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+import cbor2
+
+from aion_trio.codec.misfit import Misfit, misfit
+from aion_trio.errors import InvalidInputError, JournalFormatError
+
+MAX_DEPTH = 400
+"""How deep plain data may nest; deeper data is refused when it is encoded."""
+
+_NAIVE = 0x61696F01
+_TIME = 0x61696F02
+_TIMEDELTA = 0x61696F03
+_DECIMAL = 0x61696F04
+
+_MARKS = (
+    b"\xd9\x01\x02",  # tag 258: a set, in the order of its hashes
+    b"\xf9",  # a half float: NaN or an infinity, which may have been a Decimal
+    b"Z:",  # an offset below a minute, which the C encoder cuts
+)
+
+
+def _write_set(encoder: cbor2.CBOREncoder, value: Any) -> None:
+    elements = sorted(_dumps_with_hooks(element) for element in value)
+    encoder.encode_length(6, 258)
+    encoder.encode_length(4, len(elements))
+    encoder.write(b"".join(elements))
+
+
+def _write_datetime(encoder: cbor2.CBOREncoder, value: datetime) -> None:
+    encoder.encode_semantic(0 if value.utcoffset() is not None else _NAIVE, value.isoformat())
+
+
+def _write_time(encoder: cbor2.CBOREncoder, value: time) -> None:
+    encoder.encode_semantic(_TIME, value.isoformat())
+
+
+def _write_timedelta(encoder: cbor2.CBOREncoder, value: timedelta) -> None:
+    encoder.encode_semantic(_TIMEDELTA, [value.days, value.seconds, value.microseconds])
+
+
+def _write_decimal(encoder: cbor2.CBOREncoder, value: Decimal) -> None:
+    if value.is_finite():
+        encoder.encode_decimal(value)
+    else:
+        encoder.encode_semantic(_DECIMAL, str(value))
+
+
+_ENCODERS: Mapping[type, Callable[[cbor2.CBOREncoder, Any], None]] = {
+    set: _write_set,
+    frozenset: _write_set,
+    datetime: _write_datetime,
+    time: _write_time,
+    timedelta: _write_timedelta,
+    Decimal: _write_decimal,
+}
+
+
+def _refused(_value: Any, _immutable: bool) -> Any:
+    raise ValueError("not a part of plain data")
+
+
+_DECODERS: Mapping[int, Callable[[Any, bool], Any]] = {
+    0: lambda text, _immutable: datetime.fromisoformat(text),
+    _NAIVE: lambda text, _immutable: datetime.fromisoformat(text),
+    _TIME: lambda text, _immutable: time.fromisoformat(text),
+    _TIMEDELTA: lambda parts, _immutable: timedelta(*parts),
+    _DECIMAL: lambda text, _immutable: Decimal(text),
+    # Shared references can be cyclic; big floats, patterns and mail can cost more than their length.
+    **dict.fromkeys((5, 28, 29, 35, 36), _refused),
+}
+
+
+def encode(value: Any) -> bytes:
+    """The bytes of plain data.
+
+    Raises InvalidInputError with the path of what is not plain data: an instance of a class (annotate it), a lone
+    surrogate, a cycle, or data nested deeper than `MAX_DEPTH`.
+    """
+    try:
+        data = cbor2.dumps(value)
+    except Exception:  # of several unrelated types; whatever it was, the careful way says it or mends it
+        return _encode_carefully(value)
+    for mark in _MARKS:
+        if mark in data:
+            return _encode_carefully(value)
+    if len(data) > MAX_DEPTH:  # shorter data cannot nest deeper
+        _require_decodable(data)
+    return data
+
+
+def encode_flat(value: Any) -> bytes:
+    """As `encode`, for values that are known to hold no set, no Decimal and no unbounded nesting."""
+    try:
+        return cbor2.dumps(value)
+    except Exception:  # a lone surrogate, or a naive datetime
+        return _encode_carefully(value)
+
+
+def decode(data: bytes) -> Any:
+    """The plain data of bytes. Raises JournalFormatError for bytes that `encode` did not write."""
+    try:
+        return cbor2.loads(data, semantic_decoders=_DECODERS)
+    except Exception as error:  # damaged bytes fail in many ways, some of them inside the constructors that we name
+        raise JournalFormatError(f"{len(data)} bytes are no encoded data: {error}") from None
+
+
+def digest(data: bytes) -> bytes:
+    """16 bytes that stand for an encoding, taken before any payload codec (K3)."""
+    return blake2b(data, digest_size=16).digest()
+
+
+def _dumps_with_hooks(value: Any) -> bytes:
+    return cbor2.dumps(value, encoders=_ENCODERS)
+
+
+def _encode_carefully(value: Any) -> bytes:
+    try:
+        data = _dumps_with_hooks(value)
+    except Exception as error:
+        raise _diagnosis(value, error) from None
+    if len(data) > MAX_DEPTH:
+        _require_decodable(data)
+    return data
+
+
+def _require_decodable(data: bytes) -> None:
+    try:
+        cbor2.loads(data, semantic_decoders=_DECODERS, max_depth=MAX_DEPTH)
+    except Exception as error:
+        raise InvalidInputError(f"the value cannot be read back once it is stored: {error}") from None
+
+
+def _diagnosis(value: Any, error: Exception) -> InvalidInputError:
+    for found in _faults(value, "", 0):
+        return found.error()
+    return InvalidInputError(f"the value cannot be stored: {error}")
+
+
+def _faults(value: Any, path: str, depth: int) -> Iterator[Misfit]:
+    """The parts of `value` that cannot be encoded, innermost first."""
+    if depth > MAX_DEPTH:
+        yield Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value", path[:_PATH_CHARACTERS])
+        return
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _faults(key, f"{path} key {key!r}", depth + 1)
+            yield from _faults(part, f"{path}[{key!r}]", depth + 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for index, part in enumerate(value):
+            yield from _faults(part, f"{path}[{index}]", depth + 1)
+    elif (found := _fault_of_leaf(value)) is not None:
+        yield found.under(path)
+
+
+_PATH_CHARACTERS = 80
+
+
+def _fault_of_leaf(value: Any) -> Misfit | None:
+    try:
+        _dumps_with_hooks(value)
+    except UnicodeEncodeError:
+        return Misfit("text", "a string with a lone surrogate, which has no UTF-8 form")
+    except Exception:
+        return misfit("plain data (or an annotation that names the type)", value)
+    return None

@@ -1,0 +1,129 @@
+"""Typed values to encoded bytes and back: one value, or the positional arguments of a function.
+
+The converters of an annotation are built when a `Value` or `Arguments` is made, so that a type which cannot be stored
+is an error there. Arguments whose annotations are all plain (`int`, `str`, …) skip the converters: if their exact types are the
+annotated ones, they are encoded as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from aion_trio.codec.misfit import Misfit
+from aion_trio.codec.plain import decode, encode, encode_flat
+from aion_trio.codec.shapes import ANYTHING, Shape, Shapes
+from aion_trio.errors import InvalidInputError
+
+
+@cache
+def _shapes() -> Shapes:
+    return Shapes()
+
+
+def shape_of(annotation: Any) -> Shape:
+    """The shape of an annotation, made once. UnsupportedTypeError if its values cannot be stored."""
+    return _shapes().of(annotation)
+
+
+class Value:
+    """One value of an annotation: a result, a signal's or a query's payload."""
+
+    __slots__ = ("_flat", "_name", "_shape")
+
+    def __init__(self, annotation: Any = Any, name: str = "value") -> None:
+        self._shape = shape_of(annotation)
+        self._flat = self._shape.flat
+        self._name = name
+
+    def encode(self, value: object) -> bytes:
+        """The bytes of `value`; InvalidInputError with the path of what does not fit."""
+        if type(value) is self._flat:
+            return encode_flat(value)
+        if self._shape is ANYTHING:
+            return encode(value)
+        try:
+            plain = self._shape.plain(value)
+        except Misfit as found:
+            raise found.error(self._name) from None
+        return encode(plain)
+
+    def decode(self, data: bytes) -> Any:
+        """The value of bytes; InvalidInputError if they hold something else than the annotation says."""
+        plain = decode(data)
+        if type(plain) is self._flat or self._shape is ANYTHING:
+            return plain
+        try:
+            return self._shape.build(plain)
+        except Misfit as found:
+            raise found.error(self._name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A positional parameter of a definition."""
+
+    name: str
+    annotation: Any = Any
+    required: bool = True
+
+
+class Arguments:
+    """The positional arguments of a definition, stored as one array.
+
+    Arguments that were left out are not stored: a parameter with a default can be added later, and histories from
+    before it stay valid.
+    """
+
+    __slots__ = ("_flat", "_needed", "_owner", "_parameters", "_shapes")
+
+    def __init__(self, owner: str, parameters: Sequence[Parameter]) -> None:
+        self._owner = owner
+        self._parameters = tuple(parameters)
+        self._shapes = tuple(shape_of(parameter.annotation) for parameter in parameters)
+        self._needed = sum(parameter.required for parameter in parameters)
+        self._flat = [shape.flat for shape in self._shapes]
+
+    def encode(self, args: Sequence[object]) -> bytes:
+        """The array of `args`; InvalidInputError names the parameter, what it expects and what was found."""
+        if list(map(type, args)) == self._flat:
+            return encode_flat(args)
+        self._require_arity(len(args))
+        try:
+            return encode(self._convert(args, "plain"))
+        except InvalidInputError as error:
+            if not error.path.startswith("["):
+                raise
+            raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
+
+    def decode(self, data: bytes) -> tuple[Any, ...]:
+        """The arguments of an array; InvalidInputError if it does not fit the parameters."""
+        plain = decode(data)
+        if not isinstance(plain, list):
+            raise InvalidInputError(f"{self._owner}: expected an array of arguments, found {type(plain).__name__}")
+        if list(map(type, plain)) == self._flat:
+            return tuple(plain)
+        self._require_arity(len(plain))
+        return tuple(self._convert(plain, "build"))
+
+    def _convert(self, values: Sequence[object], direction: str) -> list[Any]:
+        converted: list[Any] = []
+        for shape, value in zip(self._shapes, values, strict=False):
+            try:
+                converted.append(getattr(shape, direction)(value))
+            except Misfit as found:
+                error = found.error(self._parameters[len(converted)].name)
+                raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
+        return converted
+
+    def _require_arity(self, count: int) -> None:
+        if self._needed <= count <= len(self._parameters):
+            return
+        names = ", ".join(p.name if p.required else f"{p.name}=…" for p in self._parameters)
+        raise InvalidInputError(f"{self._owner}({names}): expected {self._expected()}, found {count}", "")
+
+    def _expected(self) -> str:
+        most = len(self._parameters)
+        return f"{most} argument{'s' * (most != 1)}" if self._needed == most else f"{self._needed} to {most} arguments"
