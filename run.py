@@ -100,7 +100,7 @@ def test(options: list[str]) -> None:
     run(bin_dir / "ruff", "format", "--check", "-q")
     run(bin_dir / "lint-imports", "--no-cache")
     run(bin_dir / "mypy")
-    run(bin_dir / "basedpyright")
+    run(bin_dir / "basedpyright", "--pythonpath", bin_dir / "python")
     os.environ["AION_TRIO_TREE"] = str(ROOT)
     run(bin_dir / "pytest", *options, cwd=copy_tests(home))
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import trio
-from trio_util import AsyncValue
 
 from .audit import least_entries
 from .home import Home
@@ -60,7 +59,6 @@ class Course:
     orders: int
     started: float
     entries: Counter[str] = field(default_factory=Counter[str])
-    booked: AsyncValue[int] = field(default_factory=lambda: AsyncValue(0))
     kills: list[Kill] = field(default_factory=list[Kill])
     recoveries: list[Recovery | None] = field(default_factory=list[Recovery | None])
     outcomes: dict[str, str] = field(default_factory=dict[str, str])
@@ -91,7 +89,8 @@ def draw_strikes(plan: Plan) -> list[Strike]:
 
 async def strike_when_due(process: trio.Process, strike: Strike, plan: Plan, course: Course) -> None:
     """Kill the worker at its moment, unless all orders are done by then."""
-    await course.booked.wait_value(lambda entries: entries > strike.entries)
+    while course.entries.total() <= strike.entries:
+        await trio.sleep(0.01)
     await trio.sleep(strike.delay)
     if course.entries["outcome"] < course.orders and process.returncode is None:
         process.kill()
@@ -102,7 +101,6 @@ async def watch_ledger(plan: Plan, course: Course, show: Callable[[Course], None
     """Keep the course's counts up to date and shown; until cancelled."""
     while True:
         course.entries = await trio.to_thread.run_sync(plan.home.ledger.counts)
-        course.booked.value = course.entries.total()
         show(course)
         await trio.sleep(0.02)
 

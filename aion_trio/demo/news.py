@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +42,6 @@ def tell(news: Recovery | Outcomes) -> None:
 
 def news_of(line: str) -> Recovery | Outcomes:
     """Read one line."""
-    fields: Mapping[str, Any] = json.loads(line)
-    kind = {"Recovery": Recovery, "Outcomes": Outcomes}[fields["news"]]
-    return kind(**{name: value for name, value in fields.items() if name != "news"})
+    fields: dict[str, Any] = json.loads(line)
+    kind: type[Recovery | Outcomes] = {"Recovery": Recovery, "Outcomes": Outcomes}[fields.pop("news")]
+    return kind(**fields)

@@ -68,8 +68,8 @@ def order_of(row: dict[str, str]) -> Order:
 
 def shipped_orders() -> list[Order]:
     """The orders of `orders.csv`."""
-    with resources.files(__package__).joinpath("orders.csv").open(encoding="utf-8", newline="") as lines:
-        return [order_of(row) for row in csv.DictReader(lines)]
+    lines = resources.files("aion_trio.demo").joinpath("orders.csv").read_text(encoding="utf-8").splitlines()
+    return [order_of(row) for row in csv.DictReader(lines)]
 
 
 def take(count: int) -> Iterator[Order]:
