@@ -1,0 +1,74 @@
+"""What an activity knows of itself: `activity_info()` and `heartbeat()`, from tasks and threads alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import trio
+
+from ..errors import AionError
+
+
+class NotInActivityError(AionError):
+    """`activity_info()` or `heartbeat()` was called outside of an activity."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityInfo:
+    """The attempt that is running (A1).
+
+    `idempotency_key` is the same for every attempt of one call, also after a crash: pass it to the service that you
+    call, or store it beside the effect, and the effect happens once. `deadline` is when the attempt times out, None if
+    it never does; `last_heartbeat` are the details that an earlier attempt reported last, None if there are none.
+    """
+
+    workflow_id: str
+    run_id: str
+    ordinal: int
+    type: str
+    attempt: int
+    idempotency_key: str
+    scheduled_at: datetime
+    deadline: datetime | None
+    last_heartbeat: Any
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The attempt that the current context belongs to."""
+
+    info: ActivityInfo
+    beat: Callable[[Any], None]
+
+
+current_attempt: ContextVar[Attempt] = ContextVar("aion_trio.activity")
+
+
+def activity_info() -> ActivityInfo:
+    """What the running activity knows of itself. Raises `NotInActivityError` elsewhere."""
+    return _attempt("activity_info()").info
+
+
+def heartbeat(details: Any = None) -> None:
+    """Report progress; `details` (plain data) are there for the next attempt as `activity_info().last_heartbeat`.
+
+    In a thread this also notices that the activity was cancelled, and raises `trio.Cancelled` then (A5). Heartbeat details
+    live in memory: they survive a failed attempt, not a crash.
+    """
+    _attempt("heartbeat()").beat(details)
+    try:
+        trio.from_thread.check_cancelled()
+    except RuntimeError:  # in a Trio task: its next checkpoint notices
+        return
+
+
+def _attempt(what: str) -> Attempt:
+    try:
+        return current_attempt.get()
+    except LookupError:
+        raise NotInActivityError(f"{what} was called outside of an activity: call it in a function decorated with @activity "
+                                 "while the engine runs it") from None  # fmt: skip

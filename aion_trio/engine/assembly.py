@@ -1,0 +1,160 @@
+"""`open_engine`: the tree of actors, in the order in which each needs the ones before it.
+
+    engine (rest for one)
+    ├─ journal       the single writer
+    ├─ timers        wakes what is due
+    ├─ activities    runs attempts, within limits
+    ├─ runs          one actor per workflow in memory
+    └─ recovery      sweeps, reports, then lets callers in
+
+The order of children is the order of start and the reverse of stop. `open_engine` yields when the last has started, and
+recovery starts only when it has swept, so no caller meets an unswept engine: there is no flag and no gate (R1).
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import warnings
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import trio_util
+
+from ..activities import Activities
+from ..activities.actor import Limits
+from ..activities.attempt import Attempts
+from ..codec import Codec
+from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
+from ..errors import AionError, JournalNotWritableError, WorkflowRuleError
+from ..journal import Journal
+from ..journal.writer import reading
+from ..kernel.static_look import problems
+from ..recovery import Courier, Recovery
+from ..recovery.sweeps import Sweeps
+from ..replay import World
+from ..runs import Runs, Services
+from ..stores.contract import Store
+from ..supervision import Budget, Child, Restart, StartFailed, Strategy, open_supervisor
+from ..timers import Timers
+from .config import EngineConfig
+from .engine import Engine, Parts
+
+_DEFAULTS = EngineConfig()
+
+
+@asynccontextmanager
+async def open_engine(
+    store_or_path: Store | str | Path,
+    *,
+    workflows: Iterable[WorkflowDefinition[..., Any]] = (),
+    activities: Iterable[ActivityDefinition[..., Any]] = (),
+    modules: Iterable[ModuleType] = (),
+    config: EngineConfig = _DEFAULTS,
+) -> AsyncIterator[Engine]:
+    """Open a journal, recover what a crash left owed, and run until the block is left.
+
+    `store_or_path` is a directory, made if it is not there, or a store of your own (which stays open). `modules` are
+    searched for definitions. When this yields, recovery is done: `engine.recovery` says what it did. Leaving the block
+    parks: what runs is cancelled, nothing of it is recorded, and the next open goes on from the journal (R10).
+
+    Raises `JournalLockedError`, `JournalFormatError`, `JournalNotWritableError`, `DefinitionError`, and in strict mode
+    `WorkflowRuleError`. What the block raises comes out as it was raised.
+    """
+    registry = Registry(workflows, activities, modules)
+    _look_at(registry, strict=config.strict)
+    with _opened(store_or_path) as store:
+        parts, children = _assemble(store, registry, config)
+        engine = Engine(parts)
+        raised: list[BaseException] = []
+        try:
+            async with open_supervisor(
+                *children, name="engine", strategy=Strategy.REST_FOR_ONE, budget=Budget(3, 30.0)
+            ) as supervisor:
+                engine.attach(supervisor)
+                try:
+                    yield engine
+                except BaseException as error:
+                    raised.append(error)
+                    raise
+                supervisor.stop()
+        except BaseException as error:
+            raise _as_raised(error, raised) from None
+
+
+def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[Parts, list[Child]]:
+    """The actors, bound to each other, and the children that run them."""
+    quarantined: dict[str, str] = {}
+    allowed = trio_util.AsyncBool(False)
+    payloads = Codec(config.payload_codecs, config.payload_limit_bytes)
+    clock, namespace = config.clock, config.namespace
+    journal = Journal(store)
+    runs = Runs(idle_after=config.idle_after, limit=config.resident_limit)
+    attempts = Attempts(registry, payloads, clock, random.Random(), config.thread_limit)
+    acts = Activities(registry, clock, attempts, runs.tell, Limits(config.task_limit, config.thread_limit))
+    timers = Timers(journal, clock, namespace, runs.tell_wake)
+    courier = Courier(journal, runs)
+    world = World(registry, payloads, fuel=config.fuel, strict=config.strict)
+    runs.bind(
+        Services(
+            namespace, journal, registry, world, clock, config.ids, acts, timers, courier, runs.tell_wake, runs.note_change, quarantined
+        )
+    )
+    sweeps = Sweeps(journal, runs, courier, clock, namespace, quarantined)
+    recovery = Recovery(sweeps, courier, allowed, quarantined)
+    child = partial(Child, restart=Restart.PERMANENT, shutdown=0.0)
+    children = [
+        child("journal", journal.run),
+        child("timers", timers.run, (allowed,)),
+        child("activities", acts.run, (allowed,)),
+        child("runs", runs.run),
+        child("recovery", recovery.run),
+    ]
+    return Parts(config, registry, payloads, journal, runs, recovery, quarantined), children
+
+
+@contextmanager
+def _opened(store_or_path: Store | str | Path) -> Any:
+    """The store: one of the caller's, which stays open, or the LMDB journal in a directory, which is closed with the block."""
+    if not isinstance(store_or_path, (str, Path)):
+        yield store_or_path
+        return
+    if sys.platform == "win32":
+        raise JournalNotWritableError("aion-trio journals need Linux or macOS: file locks and sparse maps are not there on Windows")
+    from ..stores import LmdbStore  # LMDB is loaded only where it is used
+
+    with reading():
+        store = LmdbStore.open(Path(store_or_path))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _look_at(registry: Registry, *, strict: bool) -> None:
+    """Warn of, or in strict mode refuse, what the static look finds in workflow code (K7)."""
+    for definition in registry.workflows:
+        for file, line, what, advice in problems(definition.fn):
+            message = f"workflow {definition.name!r} uses {what}: it would not be the same on replay; use {advice} ({file}:{line})"
+            if strict:
+                raise WorkflowRuleError(message)
+            warnings.warn_explicit(message, UserWarning, file, line)
+
+
+def _as_raised(error: BaseException, raised: list[BaseException]) -> BaseException:
+    """What the block raised, without the groups that the tree's nurseries put around it; or what kept the tree from starting."""
+    if isinstance(error, StartFailed) and isinstance(error.__cause__, AionError):
+        return error.__cause__
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if raised and error is raised[0]:
+        return error
+    if isinstance(error, StartFailed) and isinstance(error.__cause__, AionError):
+        return error.__cause__
+    return error
+
+

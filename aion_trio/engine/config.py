@@ -1,0 +1,44 @@
+"""What can be set when an engine is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..codec import PayloadCodec
+from ..errors import InvalidInputError
+from ..seams import Clock, Ids, RandomIds, SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Settings of one engine; every limit has a default that suits one process on one machine.
+
+    `namespace` is part of every key, so that several engines' workflows can share ids. `task_limit` and `thread_limit`
+    bound the activities that run at once (A6). `payload_limit_bytes` bounds one input, result or signal. `idle_after`
+    (seconds) and `resident_limit` say when a parked run leaves memory; it comes back by replay. `fuel` is how many steps
+    workflow code may take without waiting for anything. `payload_codecs` compress or encrypt payloads, first to last.
+    `strict` makes what the static look finds in a workflow an error instead of a warning (K7). `clock` and `ids` are the
+    seams of time and identity.
+    """
+
+    namespace: str = "default"
+    task_limit: int = 1000
+    thread_limit: int = 40
+    payload_limit_bytes: int = 2 << 20
+    idle_after: float = 60.0
+    resident_limit: int = 10_000
+    fuel: int = 1_000_000
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    payload_codecs: tuple[PayloadCodec, ...] = ()
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.namespace or "\0" in self.namespace:
+            raise InvalidInputError(f"a namespace is a non-empty text without NUL, found {self.namespace!r}", "namespace")
+        for name in ("task_limit", "thread_limit", "payload_limit_bytes", "resident_limit", "fuel"):
+            value = getattr(self, name)
+            if value < 1:
+                raise InvalidInputError(f"{name} must be at least 1, found {value!r}", name)
+        if not self.idle_after > 0:
+            raise InvalidInputError(f"idle_after must be a positive number of seconds, found {self.idle_after!r}", "idle_after")

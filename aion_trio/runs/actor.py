@@ -1,0 +1,263 @@
+"""The actor of one workflow: the only writer of its history.
+
+It takes what is in its mailbox, makes one turn of it, waits until that is durable, and then answers and dispatches.
+It holds no truth of its own: whatever fails, the record is thrown away and made again from the journal, and messages
+that are still in hand make a new turn.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from .. import codec
+from ..activities import ActivityOutcome, ActivityTask
+from ..activities.task import TaskKey
+from ..definitions import ActivityOptions
+from ..errors import (
+    AionError,
+    AppendOutcomeUnknown,
+    JournalCorruptedError,
+    JournalFullError,
+    PayloadTooLargeError,
+    SequenceConflict,
+)
+from ..journal.rows import run_and_ordinal
+from ..journal.writer import ObligationSettled
+from ..stores.contract import Obligation, ObligationKind
+from ..supervision import Mailbox, Request
+from . import arrivals, lifecycle
+from .messages import (
+    Ask,
+    Cancel,
+    ChildClosed,
+    Deliver,
+    DeliverFrom,
+    Effect,
+    Import,
+    Message,
+    ParentRequest,
+    Resume,
+    Settle,
+    SignalOutcome,
+    Start,
+    StartChild,
+    StartSuccessor,
+    Terminate,
+    Wake,
+)
+from .record import Record, load
+from .services import Services
+from .turn import StepVoid, Turn
+
+log = logging.getLogger("aion_trio")
+
+BATCH = 64
+_OUTWARD = frozenset(
+    (ObligationKind.CHILD_START, ObligationKind.RUN_START, ObligationKind.SIGNAL, ObligationKind.CHILD_CLOSED, ObligationKind.CANCEL_REQUEST)
+)
+_FROM_OUTSIDE = (Start, Deliver, Cancel, Terminate, Import)
+_ALONE = (Ask, Import)  # a query sees what is durable; a history that is taken over has no room for more
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+_RELOADS = 8
+
+_EFFECTS: dict[type, Callable[[Turn, Any], None]] = {
+    Start: lifecycle.start,
+    StartChild: lifecycle.start_child,
+    StartSuccessor: lifecycle.start_successor,
+    Cancel: lifecycle.cancel,
+    Terminate: lifecycle.terminate,
+    ParentRequest: lifecycle.parent_request,
+    Import: lifecycle.take_over,
+    Deliver: arrivals.deliver,
+    DeliverFrom: arrivals.deliver_from,
+    SignalOutcome: arrivals.signal_outcome,
+    ChildClosed: arrivals.child_closed,
+    Settle: arrivals.settle,
+    Resume: arrivals.resume,
+    Ask: arrivals.ask,
+    ActivityOutcome: arrivals.activity_outcome,
+    Wake: lambda turn, _: turn.advance(),
+}
+
+
+class RunActor:
+    """One workflow in memory, from its first message until it has been idle.
+
+    Invariant: nothing was answered or dispatched that is not durable, and nothing durable stays undispatched while the
+    actor lives.
+    """
+
+    def __init__(self, services: Services, workflow_id: str, mailbox: Mailbox[Message]) -> None:
+        self._services, self._id, self._mailbox = services, workflow_id, mailbox
+        self._record: Record | None = None
+        self._dispatched = False
+
+    async def run(self) -> None:
+        """Serve messages until the mailbox is closed; the record leaves memory with the actor."""
+        try:
+            async for message in self._mailbox:
+                await self._serve(self._batch(message))
+        finally:
+            self._drop()
+
+    def _batch(self, message: Message) -> list[Message]:
+        """The message and what waits behind it."""
+        batch = [message]
+        while not isinstance(batch[-1], _ALONE) and len(batch) < BATCH:
+            try:
+                batch.append(self._mailbox.receive_nowait(_joins_others))
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+        return batch
+
+    async def _serve(self, batch: list[Message]) -> None:
+        """Make the batch's effects durable, whatever it takes; refuse what cannot be."""
+        pause, reloads = _FIRST_PAUSE, 0
+        while True:
+            try:
+                await self._turn(batch)
+                return
+            except StepVoid as void:
+                self._quarantine(void.reason)
+            except PayloadTooLargeError as error:
+                self._quarantine(f"the step's append is too large to store: {error}")
+            except ObligationSettled:
+                if len(batch) == 1:
+                    self._settled(batch[0])
+                    return
+                self._drop()
+                for message in batch:
+                    await self._serve([message])
+                return
+            except SequenceConflict:
+                reloads += 1
+                if reloads > _RELOADS:
+                    raise
+            except JournalFullError as error:
+                batch = _refuse_callers(batch, error)
+                if not batch:
+                    self._drop()
+                    return
+                await trio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            except JournalCorruptedError as error:
+                self._unreadable(batch, error)
+                return
+            self._drop()
+
+    async def _turn(self, batch: list[Message]) -> None:
+        record = self._record
+        if record is None:
+            record = self._record = load(self._services, self._id)
+            self._dispatched = False
+        turn = Turn(self._services, record)
+        for message in batch:
+            _EFFECTS[type(message)](turn, message)
+        appends = turn.appends()
+        if appends:
+            try:
+                await self._services.journal.append_all(appends)
+            except AppendOutcomeUnknown:
+                if not self._is_durable(turn):
+                    raise SequenceConflict(f"workflow {self._id!r}: the append did not reach the disk", 0, 0) from None
+        self._durable(turn)
+        if turn.adopted:
+            self._drop()
+        elif record.step_owed and record.quarantine is None:  # a successor whose first step is still to be taken
+            self._drop()
+            self._services.wake(self._id)
+
+    def _is_durable(self, turn: Turn) -> bool:
+        """Whether the turn's events are in the history, after a commit whose outcome is unknown."""
+        if not turn.events:
+            return False
+        found = [raw for _, raws, _ in self._services.journal.pages(turn.record.key, turn.expected_seq + 1) for raw in raws]
+        return codec.encode_frame(found[-len(turn.events) :]) == codec.encode_frame(turn.events)
+
+    # ---- after it is durable
+
+    def _durable(self, turn: Turn) -> None:
+        services, changes, key = self._services, turn.changes, turn.record.key
+        for close in changes.closes:
+            if close.kind is ObligationKind.ACTIVITY:
+                services.activities.settle(self._task_key(close.row))
+        for row in changes.opens:
+            if row.kind is ObligationKind.ACTIVITY and self._dispatched:
+                self._dispatch(turn.record, run_and_ordinal(row.row)[1])
+            elif row.kind is ObligationKind.WAKE_UP:
+                services.timers.note(row.due_us)
+            elif row.kind in _OUTWARD:
+                services.courier.owe(Obligation(key, row.kind, row.row, row.due_us, row.queue, row.payload))
+        if not self._dispatched:
+            self._dispatched = True
+            for ordinal in turn.projection.activities:
+                self._dispatch(turn.record, ordinal)
+        for action in turn.after:
+            action()
+        if turn.events:
+            services.closed_or_changed(self._id)
+
+    def _task_key(self, row: bytes) -> TaskKey:
+        run_no, ordinal = run_and_ordinal(row)
+        return TaskKey(self._id, run_no, ordinal)
+
+    def _dispatch(self, record: Record, ordinal: int) -> None:
+        """Hand an owed attempt to the activities actor, which refuses one that it has already."""
+        if record.quarantine is not None:
+            return
+        pending, run = record.projection.activities[ordinal], record.projection.current
+        _, scheduled_us, _, type_name, payload, _, queue, options = pending.raw[:8]
+        self._services.activities.dispatch(
+            ActivityTask(
+                TaskKey(self._id, run.run_no, ordinal), run.run_id, type_name, payload, queue,
+                ActivityOptions.from_raw(options), pending.attempt, pending.due_us, scheduled_us,
+            )  # fmt: skip
+        )
+
+    # ---- when it cannot be
+
+    def _drop(self) -> None:
+        if self._record is not None:
+            self._record.evict()
+            self._record = None
+
+    def _quarantine(self, reason: str) -> None:
+        """Keep this run from going on until its code is mended; arrivals are still recorded (K4, R8)."""
+        if self._id in self._services.quarantined:
+            raise AionError(f"workflow {self._id!r} is quarantined and still failed: {reason}")
+        log.error("workflow %r is quarantined: %s", self._id, reason)
+        self._services.quarantined[self._id] = reason
+        self._services.closed_or_changed(self._id)
+
+    def _settled(self, message: Message) -> None:
+        """What the message was to settle is settled already: its row is gone."""
+        self._drop()
+        if isinstance(message, StartChild):
+            message.reply(Effect.SETTLED)
+
+    def _unreadable(self, batch: list[Message], error: JournalCorruptedError) -> None:
+        """Refuse what is said to a workflow whose history cannot be read; no other is affected (J7)."""
+        self._drop()
+        self._services.quarantined[self._id] = f"JournalCorruptedError: {error}"
+        for message in batch:
+            if isinstance(message, Request):
+                message.fail(error)
+
+
+def _joins_others(message: Message) -> bool:
+    return not isinstance(message, _ALONE)
+
+
+def _refuse_callers(batch: list[Message], error: JournalFullError) -> list[Message]:
+    """Tell outside callers that there is no room; what the engine itself owes stays in hand (J6)."""
+    kept: list[Message] = []
+    for message in batch:
+        if isinstance(message, _FROM_OUTSIDE):
+            message.fail(error)
+        else:
+            kept.append(message)
+    return kept

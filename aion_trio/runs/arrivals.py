@@ -1,0 +1,177 @@
+"""Messages that reach a run while it goes on: signals, outcomes of activities and children, wake-ups, queries.
+
+Each function puts one message's effect into a turn. A message that comes too late, or twice, has no effect (A1, C2, S2).
+"""
+
+from __future__ import annotations
+
+from .. import errors
+from .. import events as ev
+from ..activities import ActivityOutcome
+from ..activities.task import TaskKey
+from ..events import Raw
+from ..journal.rows import SIGNAL_MARK, fields_of, row_of, sender_mark
+from ..replay import Execution
+from ..stores.contract import Close, ObligationKind, RunRow
+from .lifecycle import require_open
+from .messages import Ask, ChildClosed, Deliver, DeliverFrom, Effect, Resume, Settle, SignalOutcome
+from .record import new_execution
+from .turn import Turn
+
+
+def deliver(turn: Turn, message: Deliver) -> None:
+    """Record a signal from outside, in the order of arrival (S1)."""
+    if message.request_id is not None and turn.remembered(SIGNAL_MARK + message.request_id.encode()) is not None:
+        turn.answer(message, None)
+        return
+    turn.advance()
+    refusal = require_open(turn, message.run_id, f"signal it with {message.name!r}")
+    if refusal is not None:
+        turn.refuse(message, refusal)
+        return
+    turn.arrive(ev.SIGNAL_RECEIVED, message.name, message.payload, None, message.request_id)
+    turn.answer(message, None)
+
+
+def deliver_from(turn: Turn, message: DeliverFrom) -> None:
+    """Record a signal of another workflow, once: its key is remembered until this workflow is purged (S2)."""
+    if turn.remembered(sender_mark(message.sender)) is not None:
+        turn.answer(message, "")
+        return
+    turn.advance()
+    if turn.projection.open:
+        turn.arrive(ev.SIGNAL_RECEIVED, message.name, message.payload, message.sender, None)
+        turn.answer(message, "")
+    elif turn.record.exists:
+        refusal = require_open(turn, None, "signal it")
+        turn.answer(message, None if isinstance(refusal, errors.WorkflowQuarantinedError) else str(refusal))
+    elif _awaited_as_child(turn):
+        turn.answer(message, None)
+    else:
+        turn.answer(message, f"there is no workflow {turn.record.key.workflow_id!r}")
+
+
+def _awaited_as_child(turn: Turn) -> bool:
+    """Whether somebody recorded this id as a child that has not started yet: then it counts as existing."""
+    journal, after = turn.services.journal, None
+    while True:
+        rows = journal.obligations(ObligationKind.CHILD_START, after=after)
+        if any(fields_of(row.payload)[1] == turn.record.key.workflow_id for row in rows):
+            return True
+        if not rows:
+            return False
+        after = rows[-1]
+
+
+def signal_outcome(turn: Turn, message: SignalOutcome) -> None:
+    """Tell the sender's code what became of its signal; a run that is over just stops owing it."""
+    projection = turn.projection
+    current = projection.open and projection.current.run_no == message.run_no
+    if current and message.ordinal in projection.signals:
+        reason = [message.reason] if message.reason else []
+        if turn.arrive(ev.SIGNAL_FAILED if reason else ev.SIGNAL_DELIVERED, message.ordinal, *reason):
+            turn.answer(message, Effect.DONE)
+            return
+    turn.closes.append(Close(ObligationKind.SIGNAL, row_of(message.run_no, message.ordinal)))
+    turn.answer(message, Effect.SETTLED)
+
+
+def child_closed(turn: Turn, message: ChildClosed) -> None:
+    """Record a child's closing, once (C2). It goes to the code unless the child was cancelled (K9)."""
+    projection = turn.projection
+    if not turn.record.exists:
+        turn.answer(message, Effect.LATER)
+        return
+    current = projection.open and projection.current.run_id == message.run_id
+    if current and message.ordinal > projection.last_child:
+        turn.answer(message, Effect.LATER)  # this history does not reach to the child's record yet
+        return
+    turn.advance()
+    if current and projection.open and message.ordinal in projection.children:
+        if message.failure is None:
+            turn.arrive(ev.CHILD_WORKFLOW_COMPLETED, message.ordinal, message.result)
+        else:
+            turn.arrive(ev.CHILD_WORKFLOW_FAILED, message.ordinal, message.failure)
+        turn.closes.append(message.closes)
+        turn.answer(message, Effect.DONE)
+        return
+    turn.closes.append(message.closes)
+    turn.answer(message, Effect.SETTLED)
+
+
+def settle(turn: Turn, message: Settle) -> None:
+    """Stop owing something whose effect needs no event here."""
+    turn.closes.append(message.closes)
+    turn.answer(message, Effect.SETTLED)
+
+
+def resume(turn: Turn, message: Resume) -> None:
+    """Be in memory, with everything that is due done and everything that is pending dispatched."""
+    turn.advance()
+    turn.after.append(lambda: message.reply(0 if turn.record.quarantine else len(turn.projection.activities)))
+
+
+def activity_outcome(turn: Turn, message: ActivityOutcome) -> None:
+    """Record how an attempt ended, if it is the attempt that is owed; else drop it (A1, A3, K9)."""
+    turn.advance()
+    projection = turn.projection
+    current = projection.open and projection.current.run_no == message.run_no
+    pending = projection.activities.get(message.ordinal) if current else None
+    if pending is None or pending.attempt != message.attempt:
+        key = TaskKey(turn.record.key.workflow_id, message.run_no, message.ordinal)
+        if pending is None:
+            turn.after.append(lambda: turn.services.activities.settle(key))
+    elif message.failure is None:
+        turn.arrive(ev.ACTIVITY_COMPLETED, message.ordinal, message.result, message.attempt)
+    elif message.next_due_us is None:
+        turn.arrive(ev.ACTIVITY_FAILED, message.ordinal, message.failure, message.attempt)
+    else:
+        turn.note(
+            [ev.ACTIVITY_ATTEMPT_FAILED, turn.now_us(), message.ordinal, message.attempt, message.failure, message.next_due_us]
+        )
+
+
+def ask(turn: Turn, message: Ask) -> None:
+    """Answer a query from live state, or from a closed run's history; nothing is recorded (S4, K6)."""
+    if not turn.record.exists:
+        key = turn.record.key
+        turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {key.workflow_id!r} to query: check the id and the namespace"))
+        return
+    newest = message.run_id is None or message.run_id == turn.projection.current.run_id
+    if newest and turn.record.quarantine is not None:
+        reason = turn.record.quarantine
+        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {turn.record.key.workflow_id!r} cannot be queried: {reason}", reason))
+        return
+    try:
+        if newest and turn.record.execution is not None:
+            turn.answer(message, turn.record.execution.query(message.name, message.input))
+        else:
+            turn.answer(message, _ask_closed(turn, message))
+    except Exception as error:  # the query function is the user's: its exception is the caller's answer
+        turn.refuse(message, error)
+
+
+def _ask_closed(turn: Turn, message: Ask) -> bytes:
+    """Replay a closed run, ask, and let it go."""
+    services, key = turn.services, turn.record.key
+    run_id = message.run_id if message.run_id is not None else turn.projection.current.run_id
+    run = next((row for row in services.journal.runs(key) if row.run_id == run_id), None)
+    if run is None:
+        raise errors.WorkflowNotFoundError(f"workflow {key.workflow_id!r} has no run {run_id.hex()}")
+    definition = services.registry.workflow(run.type, run.version)
+    execution: Execution = new_execution(services, turn.record, definition, run_id)
+    try:
+        execution.replay(_events_of(turn, run))
+        answer: bytes = execution.query(message.name, message.input)
+        return answer
+    finally:
+        execution.evict()
+
+
+def _events_of(turn: Turn, run: RunRow) -> list[Raw]:
+    raws: list[Raw] = []
+    for first_seq, page, _ in turn.services.journal.pages(turn.record.key, run.first_seq):
+        raws += [raw for seq, raw in enumerate(page, first_seq) if run.first_seq <= seq <= run.last_seq]
+        if first_seq + len(page) > run.last_seq:
+            break
+    return raws

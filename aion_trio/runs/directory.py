@@ -1,0 +1,103 @@
+"""All runs: who wants to tell a workflow something says it here."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import trio
+
+from ..supervision import ActorStopped, Backoff, Budget, Directory, Mailbox, Request, open_directory
+from .actor import RunActor
+from .messages import Message, Wake
+from .services import Services
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Runs:
+    """The directory of run actors, and of those who wait for a workflow to change.
+
+    A run that fails in the engine's own code is restarted from the journal; over its budget it is quarantined, alone.
+    """
+
+    def __init__(self, *, idle_after: float, limit: int) -> None:
+        self._idle_after, self._limit = idle_after, limit
+        self._directory: Directory[str, Message] | None = None
+        self._services: Services | None = None
+        self._waiting: dict[str, trio.Event] = {}
+
+    def bind(self, services: Services) -> None:
+        """Give the actors what they need of the rest of the engine, which is made after this object."""
+        self._services = services
+
+    async def run(self, *, task_status: trio.TaskStatus[Runs] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the actors until cancelled; then they park, and the journal is as after a crash (R10)."""
+        async with open_directory(
+            self._activate,
+            idle_after=self._idle_after,
+            limit=self._limit,
+            budget=Budget(5, 60.0),
+            backoff=Backoff(initial=0.05, maximum=5.0),
+            on_failed=self._failed,
+        ) as directory:
+            self._directory = directory
+            try:
+                task_status.started(self)
+                await trio.sleep_forever()
+            finally:
+                self._directory = None
+
+    async def ask(self, workflow_id: str, request: Request[AnswerT]) -> AnswerT:
+        """Say something to a workflow and wait for the answer, which is durable."""
+        return await self._live().ask(workflow_id, request)
+
+    def tell(self, workflow_id: str, message: Message) -> None:
+        """Say something to a workflow, without waiting."""
+        if self._directory is None:
+            return
+        try:
+            self._directory.send_nowait(workflow_id, message, urgent=True)
+        except ActorStopped:
+            return  # it is quarantined, or the engine stops: the journal still owes what this was about
+
+    def tell_wake(self, workflow_id: str) -> None:
+        """Wake a workflow: what is due is done, what is owed is taken up."""
+        self.tell(workflow_id, Wake())
+
+    def release(self, workflow_id: str) -> None:
+        """Let a quarantined workflow try again with its next message."""
+        self._services_of().quarantined.pop(workflow_id, None)
+        self._live().release(workflow_id)
+
+    async def changed(self, workflow_id: str) -> None:
+        """Return after the next durable change of a workflow, or of its quarantine."""
+        await self._waiting.setdefault(workflow_id, trio.Event()).wait()
+
+    def note_change(self, workflow_id: str) -> None:
+        """Wake who waits for this workflow."""
+        event = self._waiting.pop(workflow_id, None)
+        if event is not None:
+            event.set()
+
+    @property
+    def resident(self) -> int:
+        """How many workflows are in memory."""
+        return 0 if self._directory is None else len(self._directory)
+
+    async def _activate(self, workflow_id: str, mailbox: Mailbox[Message]) -> None:
+        await RunActor(self._services_of(), workflow_id, mailbox).run()
+
+    def _failed(self, workflow_id: str, error: Exception) -> None:
+        directory = self._directory
+        if directory is not None and workflow_id in directory.quarantined:
+            self._services_of().quarantined[workflow_id] = f"the engine failed on it again and again: {error!r}"
+            self.note_change(workflow_id)
+
+    def _live(self) -> Directory[str, Message]:
+        if self._directory is None:
+            raise RuntimeError("the engine is closed: this call was made outside of its `async with` block")
+        return self._directory
+
+    def _services_of(self) -> Services:
+        assert self._services is not None
+        return self._services
