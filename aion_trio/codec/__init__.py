@@ -21,7 +21,7 @@ from aion_trio.codec.frames import decode_frame, encode_frame, event_of, raw_of
 from aion_trio.codec.lines import from_line, to_line
 from aion_trio.codec.payloads import PLAIN, Codec, PayloadCodec, ZlibCodec
 from aion_trio.codec.plain import decode, digest, encode
-from aion_trio.codec.values import Arguments, Parameter, Value
+from aion_trio.codec.values import Arguments, Parameter, Value, plain_data
 
 __all__ = [
     "decode",
@@ -30,6 +30,7 @@ __all__ = [
     "Arguments",
     "Parameter",
     "Value",
+    "plain_data",
     "PLAIN",
     "Codec",
     "PayloadCodec",

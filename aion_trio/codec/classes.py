@@ -17,14 +17,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
-from cattrs import Converter, override
-from cattrs.cols import is_namedtuple, namedtuple_dict_structure_factory, namedtuple_dict_unstructure_factory
+from cattrs import Converter, cols, override
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from aion_trio.codec.misfit import Misfit, locate, misfit
+from aion_trio.codec.narrow import is_dict, is_mapping, is_sequence
 from aion_trio.codec.shapes import Hook, Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
 
+_named: Any = cols
 Description = Callable[[Any, Shapes], Shape]
 
 
@@ -32,7 +33,7 @@ def description(cls: type) -> Description | None:
     """How to describe a class, None for one that has no fields that we know of."""
     if typing.is_typeddict(cls):
         return _typed_dict_shape
-    if is_namedtuple(cls):
+    if cols.is_namedtuple(cls):
         return _class_shape
     if attrs.has(cls) or dataclasses.is_dataclass(cls):
         return _class_shape
@@ -45,7 +46,7 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
     _require_plain_init(cls)
     fields = {field: shapes.of(hint) for field, hint in _fields(annotation).items()}
     plain_of, build_of = _generated(cls, fields)
-    named_tuple = is_namedtuple(cls)
+    named_tuple = cols.is_namedtuple(cls)
 
     def plain(value: Any) -> Any:
         if type(value) is not cls:
@@ -59,7 +60,7 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
             raise Misfit(f"{name} with all its fields", f"an instance without one: {error}") from None
 
     def _instance(value: Any) -> Any:
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             return build(dict(value))
         if isinstance(value, cls):
             raise Misfit(f"{name} itself", f"its subclass {type(value).__name__} (annotate {name} | {type(value).__name__})")
@@ -68,9 +69,9 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
     def build(data: Any) -> Any:
         if type(data) is cls:  # a caller's plain data may hold instances; `plain` looks into them
             return data
-        if named_tuple and isinstance(data, (list, tuple)):
+        if named_tuple and is_sequence(data):
             data = dict(zip(fields, data, strict=False))
-        if not isinstance(data, dict):
+        if not is_dict(data):
             raise misfit(name, data)
         try:
             return build_of(data, cls)
@@ -83,7 +84,7 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
 
 def _refusal(name: str, fields: Mapping[str, Shape], data: Any, error: Exception) -> Misfit:
     """Why fields that fit one by one did not make an instance."""
-    missing = error.args[0] if isinstance(error, KeyError) and error.args else None
+    missing = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
     if missing in fields and missing not in data:
         return Misfit(f"{fields[missing].name} (the field has no default)", "nothing", f".{missing}")
     return Misfit(f"{name}", f"fields that it refuses ({type(error).__name__}: {error})")
@@ -97,7 +98,7 @@ def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
 
     def hook(converts: Mapping[str, Hook]) -> Hook:
         def convert(value: Any) -> Any:
-            if not isinstance(value, Mapping):
+            if not is_mapping(value):
                 raise misfit(name, value)
             for key in cls.__required_keys__:
                 if key not in value:
@@ -122,9 +123,9 @@ def _generated(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[A
     }
     plain: Any
     build: Any
-    if is_namedtuple(cls):
-        plain = namedtuple_dict_unstructure_factory(cls, converter, **hooks)
-        build = namedtuple_dict_structure_factory(cls, converter, **hooks)
+    if cols.is_namedtuple(cls):
+        plain = _named.namedtuple_dict_unstructure_factory(cls, converter, **hooks)
+        build = _named.namedtuple_dict_structure_factory(cls, converter, **hooks)
     else:
         plain = make_dict_unstructure_fn(cls, converter, **hooks)
         build = make_dict_structure_fn(cls, converter, **hooks)
@@ -141,7 +142,7 @@ def _with_type(build: Hook) -> Callable[[Any, Any], Any]:
 def _fields(annotation: Any) -> dict[str, Any]:
     """The annotation of each stored field, with the type variables of a generic class filled in."""
     cls: Any = get_origin(annotation) or annotation
-    if is_namedtuple(cls):
+    if cols.is_namedtuple(cls):
         names: tuple[str, ...] = tuple(cls._fields)
     elif attrs.has(cls):
         names = tuple(field.name for field in attrs.fields(cls) if field.init)
@@ -182,9 +183,9 @@ def _filled(hint: Any, variables: Mapping[Any, Any]) -> Any:
 
 def _require_plain_init(cls: Any) -> None:
     """A class whose constructor wants what it does not keep cannot be made again."""
-    if not dataclasses.is_dataclass(cls) or is_namedtuple(cls):
+    declared = set(getattr(cls, "__dataclass_fields__", ()))
+    if not declared:
         return
-    wanted = set(inspect.signature(cls.__init__).parameters) - {"self"}
-    pseudo = wanted & (set(cls.__dataclass_fields__) - {field.name for field in dataclasses.fields(cls)})
+    pseudo = (declared - {field.name for field in dataclasses.fields(cls)}) & set(inspect.signature(cls).parameters)
     if pseudo:
-        raise UnsupportedTypeError(f"`{cls.__name__}` cannot be stored: its InitVar {', '.join(sorted(pseudo))} is not kept by instances")
+        raise UnsupportedTypeError(f"`{readable(cls)}` cannot be stored: its InitVar {', '.join(sorted(pseudo))} is not kept by instances")

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aion_trio.codec.misfit import Misfit, locate, misfit
+from aion_trio.codec.narrow import is_deque, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import encode
 from aion_trio.codec.shapes import Hook, Shape, readable
 
-_LISTS = (list, tuple)
-_SETS = (set, frozenset)
+Make = Callable[[Iterable[Any]], Any]
+
+
+def _claimed(make: Make) -> frozenset[type]:
+    return frozenset({make}) if isinstance(make, type) else frozenset()
 
 
 def _indexed(hook: Hook, values: Iterable[Any]) -> Iterable[tuple[str, Hook, Any]]:
     return ((f"[{index}]", hook, value) for index, value in enumerate(values))
 
 
-def sequence_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], Any]) -> Shape:
+def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
     """A sequence of any length, made by `make` when it is read back; text is no sequence."""
     name = readable(annotation)
-    accepted = _LISTS if make in _LISTS else (*_LISTS, make)
-    kept = tuple if make is tuple else list
+    kept: type = tuple if make is tuple else list
     flat = None if element.flat is None else {element.flat}
 
-    def hook(convert: Hook, into: Callable[[Iterable[Any]], Any]) -> Hook:
+    def hook(convert: Hook, into: Make) -> Hook:
         def convert_all(value: Any) -> Any:
-            if not isinstance(value, accepted):  # type: ignore[arg-type]
+            if not is_sequence(value) and not is_deque(value):
                 raise misfit(name, value)
             if flat is not None and flat.issuperset(map(type, value)):
                 return into(value)
@@ -39,16 +41,16 @@ def sequence_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any
 
         return convert_all
 
-    claimed = frozenset({make if isinstance(make, type) else list})
-    return Shape(name, hook(element.plain, kept), hook(element.build, make), frozenset({list}), claimed, hashable=kept is tuple and element.hashable)
+    plain, build = hook(element.plain, kept), hook(element.build, make)
+    return Shape(name, plain, build, frozenset({list}), _claimed(make), hashable=kept is tuple and element.hashable)
 
 
-def set_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], Any]) -> Shape:
+def set_shape(annotation: Any, element: Shape, make: Make) -> Shape:
     """A set; one whose elements are stored as maps or lists is stored as a list in the order of their encodings."""
     name = readable(annotation)
 
     def plain(value: Any) -> Any:
-        if not isinstance(value, (AbstractSet, *_LISTS)):
+        if not is_set(value) and not is_sequence(value):
             raise misfit(name, value)
         try:
             parts = [element.plain(part) for part in value]
@@ -58,7 +60,7 @@ def set_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], A
             raise
 
     def build(value: Any) -> Any:
-        if not isinstance(value, (*_SETS, *_LISTS)):
+        if not is_set(value) and not is_sequence(value):
             raise misfit(name, value)
         try:
             return make([element.build(part) for part in value])
@@ -69,18 +71,17 @@ def set_shape(annotation: Any, element: Shape, make: Callable[[Iterable[Any]], A
             raise misfit(f"{name} with hashable elements", value) from None
 
     kind: type = set if element.hashable else list
-    claimed = frozenset({make if isinstance(make, type) else set})
-    return Shape(name, plain, build, frozenset({kind}), claimed, hashable=make is frozenset and element.hashable)
+    return Shape(name, plain, build, frozenset({kind}), _claimed(make), hashable=make is frozenset and element.hashable)
 
 
-def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Callable[[Any], Any]) -> Shape:
+def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Shape:
     """A mapping, in its order; one whose keys are stored as maps or lists is stored as a list of pairs."""
     name = readable(annotation)
     key, item = parts
     paired = not key.hashable
 
     def plain(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise misfit(name, value)
         try:
             pairs = [(key.plain(k), item.plain(v)) for k, v in value.items()]
@@ -91,9 +92,10 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Callable[[A
         return pairs if paired else dict(pairs)
 
     def build(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            pairs: list[Any] = list(value.items())
-        elif paired and isinstance(value, _LISTS) and all(isinstance(pair, _LISTS) and len(pair) == 2 for pair in value):
+        pairs: list[Any]
+        if is_mapping(value):
+            pairs = list(value.items())
+        elif paired and is_sequence(value) and all(is_sequence(pair) and len(pair) == 2 for pair in value):
             pairs = list(value)
         else:
             raise misfit(name, value)
@@ -106,8 +108,7 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Callable[[A
         except TypeError:
             raise misfit(f"{name} with hashable keys", value) from None
 
-    claimed = frozenset({make if isinstance(make, type) else dict})
-    return Shape(name, plain, build, frozenset({list if paired else dict}), claimed, hashable=False)
+    return Shape(name, plain, build, frozenset({list if paired else dict}), _claimed(make), hashable=False)
 
 
 def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
@@ -117,7 +118,7 @@ def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
 
     def hook(converts: list[Hook]) -> Hook:
         def convert_each(value: Any) -> Any:
-            if not isinstance(value, _LISTS):
+            if not is_sequence(value):
                 raise misfit(name, value)
             if len(value) != count:
                 raise Misfit(f"{name} ({count} elements)", f"{len(value)} elements")

@@ -6,8 +6,9 @@ from enum import Enum, Flag
 from typing import TYPE_CHECKING, Any, get_args
 
 from aion_trio.codec.misfit import misfit
-from aion_trio.codec.shapes import Shape, readable
+from aion_trio.codec.narrow import class_of
 from aion_trio.codec.scalars import FLAT
+from aion_trio.codec.shapes import Shape, readable
 from aion_trio.errors import UnsupportedTypeError
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ def enum_shape(cls: type[Enum]) -> Shape:
         if isinstance(stored, cls):
             return stored
         try:
-            return cls(stored) if by_value and not isinstance(stored, bool) else cls[stored]
+            return cls(stored) if by_value and not isinstance(stored, bool) else cls[str(stored)]
         except (ValueError, KeyError, TypeError):
             raise misfit(f"{cls.__name__} ({_choices(cls, by_value)})", stored) from None
 
-    kinds = {type(member.value) for member in cls} if by_value else {str}
+    kinds: set[type] = {class_of(member.value) for member in cls} if by_value else {str}
     return Shape(cls.__name__, plain, build, frozenset(kinds or {int}), frozenset({cls}))
 
 
@@ -52,9 +53,9 @@ def literal_shape(annotation: Any, shapes: Shapes) -> Shape:
             stored = choice
         else:
             raise UnsupportedTypeError(f"`{name}` cannot be stored: {choice!r} is no plain value and no enum member")
-        kinds.add(type(stored))
+        kinds.add(class_of(stored))
         choices[type(choice), choice] = stored
-    by_stored = {(type(stored), stored): choice for (_, choice), stored in choices.items()}
+    by_stored = {(class_of(stored), stored): choice for (_, choice), stored in choices.items()}
     if len(by_stored) != len(choices):
         raise UnsupportedTypeError(f"`{name}` cannot be stored: two of its values are stored alike")
 
@@ -70,6 +71,4 @@ def literal_shape(annotation: Any, shapes: Shapes) -> Shape:
         except (KeyError, TypeError):
             raise misfit(name, stored) from None
 
-    return Shape(name, plain, build, frozenset(kinds), frozenset(type(choice) for _, choice in choices))
-
-
+    return Shape(name, plain, build, frozenset(kinds), frozenset(class_of(choice) for _, choice in choices))

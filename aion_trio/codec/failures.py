@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aion_trio import errors
+from aion_trio.codec.narrow import is_dict, is_group, is_list
 from aion_trio.codec.payloads import PLAIN, Codec
 from aion_trio.codec.plain import decode, encode
 from aion_trio.errors import ActivityFailedError, ActivityTimedOutError, AionError, ChildWorkflowFailedError, NonRetryableError
@@ -123,7 +124,7 @@ def _message(exc: BaseException) -> str:
         text = str(exc)
     except Exception:  # the user's __str__
         text = f"(no message: {type(exc).__name__}.__str__ failed)"
-    if isinstance(exc, BaseExceptionGroup):
+    if is_group(exc):
         parts = [f"{type(part).__name__}: {_message(part)}" for part in _leaves(exc)]
         more = f"; and {len(parts) - _GROUP_SHOWN} more" if len(parts) > _GROUP_SHOWN else ""
         text = f"{text}: {'; '.join(parts[:_GROUP_SHOWN])}{more}"
@@ -132,7 +133,7 @@ def _message(exc: BaseException) -> str:
 
 
 def _leaves(exc: BaseException) -> Iterator[BaseException]:
-    if isinstance(exc, BaseExceptionGroup):
+    if is_group(exc):
         for part in exc.exceptions:
             yield from _leaves(part)
     else:
@@ -140,7 +141,7 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _details(exc: BaseException, codec: Codec) -> bytes | None:
-    args = [] if isinstance(exc, BaseExceptionGroup) else list(exc.args)
+    args = [] if is_group(exc) else list(exc.args)
     try:
         data = encode([args, dict(vars(exc))])
         return codec.wrap(data) if len(data) <= _DETAILS_BYTES else None
@@ -152,7 +153,7 @@ def _content(failure: Failure, codec: Codec) -> tuple[list[Any], dict[str, Any]]
     if failure[3] is None:
         return None
     content = decode(codec.unwrap(failure[3]))
-    if isinstance(content, list) and len(content) == 2 and isinstance(content[0], list) and isinstance(content[1], dict):
+    if is_list(content) and len(content) == 2 and is_list(content[0]) and is_dict(content[1]):
         return content[0], content[1]
     return None
 

@@ -11,9 +11,20 @@ from datetime import timedelta
 from operator import itemgetter
 from typing import Any
 
+from aion_trio.codec.narrow import is_list
 from aion_trio.codec.plain import decode, encode, encode_flat
 from aion_trio.errors import JournalFormatError, UnknownEventError
-from aion_trio.events import ATTRIBUTES_UPDATED, CHILD_WORKFLOW_STARTED, CLASSES, FIELD_NAMES, WORKFLOW_STARTED, Event, Raw, datetime_of, name_of
+from aion_trio.events import (
+    ATTRIBUTES_UPDATED,
+    CHILD_WORKFLOW_STARTED,
+    CLASSES,
+    FIELD_NAMES,
+    WORKFLOW_STARTED,
+    Event,
+    Raw,
+    datetime_of,
+    name_of,
+)
 
 SIZES: dict[int, int] = {code: len(names) + 2 for code, names in FIELD_NAMES.items()}
 """How many elements a raw event of each code has."""
@@ -57,7 +68,7 @@ def completed(raw: Any) -> Raw:
 
     UnknownEventError if this version does not know its code or all of its fields.
     """
-    if not isinstance(raw, list) or len(raw) < 2 or type(raw[0]) is not int or type(raw[1]) is not int:
+    if not is_list(raw) or len(raw) < 2 or type(raw[0]) is not int or type(raw[1]) is not int:
         raise JournalFormatError("a frame holds something else than an event")
     size = SIZES.get(raw[0])
     if size is None or len(raw) > size:
@@ -74,7 +85,8 @@ def completed(raw: Any) -> Raw:
 def event_of(raw: Raw, seq: int) -> Event:
     """The object of a raw event, for people."""
     raw = completed(raw)
-    return CLASSES[raw[0]](seq, datetime_of(raw[1]), *raw[2:])
+    event: Event = CLASSES[raw[0]](seq, datetime_of(raw[1]), *raw[2:])
+    return event
 
 
 def raw_of(event: Event) -> Raw:
@@ -89,6 +101,5 @@ def _array_head(count: int) -> bytes:
 
 def _unknown(raw: Raw, size: int | None) -> str:
     what = name_of(raw[0]) if size is None else f"{name_of(raw[0])} with {len(raw) - 2} fields instead of {size - 2}"
-    return f"{what} is not known to this version (event codes up to {max(SIZES)}); a later version wrote this journal: open it with that one"
-
-
+    known = f"event codes up to {max(SIZES)}"
+    return f"{what} is not known to this version ({known}); a later version wrote this journal: open it with that one"

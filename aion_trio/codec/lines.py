@@ -9,7 +9,6 @@ keys that are no strings…) is `{"$plain": base64 of its CBOR}`.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import re
@@ -21,6 +20,7 @@ from typing import Any, get_type_hints
 
 from aion_trio.codec.frames import completed
 from aion_trio.codec.misfit import Misfit
+from aion_trio.codec.narrow import is_dict, is_list, is_set
 from aion_trio.codec.plain import decode, encode
 from aion_trio.errors import AionError, InvalidInputError, UnknownEventError
 from aion_trio.events import ACTIVITY_SCHEDULED, CLASSES, FIELD_NAMES, Raw, datetime_of
@@ -61,7 +61,7 @@ def from_line(line: str) -> Line:
     name = _require(record, "type", str)
     code = _CODES.get(name)
     if code is None:
-        raise UnknownEventError(f"an event of type {name!r} is not known to this version; a later version wrote this line: import it with that one")
+        raise UnknownEventError(f"an event of type {name!r} is not known to this version; import the line with the later one that wrote it")
     raw: Raw = [code, _instant(_require(record, "at", str))]
     for field in FIELD_NAMES[code]:
         key = _key(code, field)
@@ -87,7 +87,7 @@ def _record(line: str) -> Mapping[str, Any]:
         record = json.loads(line)
     except (ValueError, RecursionError, TypeError) as error:
         raise InvalidInputError(f"a line of a history is no JSON: {error}") from None
-    if not isinstance(record, dict):
+    if not is_dict(record):
         raise InvalidInputError(f"a line of a history is a JSON object, found {type(record).__name__}")
     return record
 
@@ -114,7 +114,7 @@ def _field(field: str, key: str, value: Any) -> Any:
         return bytes.fromhex(value)
     try:
         return _from_json(value)
-    except (binascii.Error, ValueError, AionError) as error:
+    except (ValueError, TypeError, AionError) as error:
         raise InvalidInputError(f"{key}: {error}", key) from None
 
 
@@ -137,33 +137,31 @@ def _field_shapes(code: int) -> Mapping[str, Any]:
 
 
 def _to_json(value: Any) -> Any:
-    match value:
-        case None | bool() | str() | int():
-            return value
-        case float() if math.isfinite(value):
-            return value
-        case bytes():
-            return {"$cbor": _text(value), "$preview": _preview(value)}
-        case list():
-            return [_to_json(part) for part in value]
-        case dict() if all(type(key) is str and not key.startswith("$") for key in value):
-            return {key: _to_json(part) for key, part in value.items()}
-        case _:
-            return {"$plain": _text(encode(value))}
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, bytes):
+        return {"$cbor": _text(value), "$preview": _preview(value)}
+    if is_list(value):
+        return [_to_json(part) for part in value]
+    if is_dict(value) and all(type(key) is str and not key.startswith("$") for key in value):
+        return {key: _to_json(part) for key, part in value.items()}
+    return {"$plain": _text(encode(value))}
 
 
 def _from_json(value: Any) -> Any:
-    match value:
-        case list():
-            return [_from_json(part) for part in value]
-        case {"$cbor": str(text)}:
-            return base64.b64decode(text, validate=True)
-        case {"$plain": str(text)}:
-            return decode(base64.b64decode(text, validate=True))
-        case dict():
-            return {key: _from_json(part) for key, part in value.items()}
-        case _:
-            return value
+    if is_list(value):
+        return [_from_json(part) for part in value]
+    if not is_dict(value):
+        return value
+    if "$cbor" in value:
+        return _bytes(value["$cbor"])
+    if "$plain" in value:
+        return decode(_bytes(value["$plain"]))
+    return {key: _from_json(part) for key, part in value.items()}
+
+
+def _bytes(text: Any) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def _text(data: bytes) -> str:
@@ -181,4 +179,4 @@ def _preview(payload: bytes) -> Any:
 
 
 def _shown(value: object) -> Any:
-    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
+    return sorted(map(str, value)) if is_set(value) else str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aion_trio.errors import InvalidInputError
 
+_SHOWN = (str, int, float, bytes, list, tuple, dict, set, frozenset)
 _SHOWN_CHARACTERS = 60
 
 
@@ -37,7 +38,7 @@ def shown(value: object) -> str:
     kind = type(value).__name__
     if value is None:
         return "None"
-    if not isinstance(value, (str, int, float, bytes, list, tuple, dict, set, frozenset)):
+    if not issubclass(type(value), _SHOWN):
         return kind
     try:
         text = repr(value)

@@ -7,13 +7,14 @@ Neither library is imported here: a class can only be a model if its library has
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, get_origin
 from uuid import UUID
 
 from aion_trio.codec.misfit import Misfit, misfit
+from aion_trio.codec.narrow import is_mapping
 from aion_trio.codec.shapes import Shape, Shapes, readable
 
 _KEPT = (bytes, datetime, date, time, timedelta, UUID, Decimal)
@@ -84,7 +85,7 @@ def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
 
 
 def _mapping(name: str, cls: type, value: Any) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return dict(value)
     if isinstance(value, cls):
         raise Misfit(f"{name} itself", f"its subclass {type(value).__name__}")
@@ -96,9 +97,10 @@ def _refused(name: str, data: Any, error: Exception) -> Misfit:
     if isinstance(error, Misfit):
         return error
     text = str(error)
-    errors = getattr(error, "errors", None)
+    errors: Any = getattr(error, "errors", None)
     if callable(errors):
-        first: Any = next(iter(errors()), {})
+        reported: Any = errors()
+        first: dict[str, Any] = reported[0]
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.get("loc", ()))
         return Misfit(f"{name}: {first.get('msg', text)}", f"{type(first.get('input', data)).__name__}", path)
     message, _, path = text.partition(" - at `$")

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import cbor2
 
+from aion_trio.codec.narrow import is_list
 from aion_trio.errors import InvalidInputError, JournalFormatError, PayloadTooLargeError
 
 _CODED = b"\xda\x61\x69\x6f\x00"
@@ -123,12 +124,12 @@ class Codec:
     @staticmethod
     def _parts(payload: bytes) -> tuple[list[str], bytes]:
         try:
-            names, data = cbor2.loads(payload[len(_CODED) :])
-        except Exception:
-            names, data = None, None
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or not isinstance(data, bytes):
-            raise JournalFormatError(f"a coded payload of {len(payload)} bytes is damaged")
-        return names, data
+            parts = cbor2.loads(payload[len(_CODED) :])
+        except Exception:  # damaged bytes fail in many ways
+            parts = None
+        if is_list(parts) and len(parts) == 2 and is_list(parts[0]) and isinstance(parts[1], bytes):
+            return list(map(str, parts[0])), parts[1]
+        raise JournalFormatError(f"a coded payload of {len(payload)} bytes is damaged")
 
 
 PLAIN = Codec()

@@ -16,7 +16,7 @@ that cost twice the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 import cbor2
 
 from aion_trio.codec.misfit import Misfit, misfit
+from aion_trio.codec.narrow import is_mapping, is_sequence, is_set
 from aion_trio.errors import InvalidInputError, JournalFormatError
 
 MAX_DEPTH = 400
@@ -77,16 +78,23 @@ _ENCODERS: Mapping[type, Callable[[cbor2.CBOREncoder, Any], None]] = {
 }
 
 
+def _read(make: Callable[[Any], Any]) -> Callable[[Any, bool], Any]:
+    def read(content: Any, _immutable: bool) -> Any:
+        return make(content)
+
+    return read
+
+
 def _refused(_value: Any, _immutable: bool) -> Any:
     raise ValueError("not a part of plain data")
 
 
 _DECODERS: Mapping[int, Callable[[Any, bool], Any]] = {
-    0: lambda text, _immutable: datetime.fromisoformat(text),
-    _NAIVE: lambda text, _immutable: datetime.fromisoformat(text),
-    _TIME: lambda text, _immutable: time.fromisoformat(text),
-    _TIMEDELTA: lambda parts, _immutable: timedelta(*parts),
-    _DECIMAL: lambda text, _immutable: Decimal(text),
+    0: _read(datetime.fromisoformat),
+    _NAIVE: _read(datetime.fromisoformat),
+    _TIME: _read(time.fromisoformat),
+    _TIMEDELTA: _read(lambda parts: timedelta(*parts)),
+    _DECIMAL: _read(Decimal),
     # Shared references can be cyclic; big floats, patterns and mail can cost more than their length.
     **dict.fromkeys((5, 28, 29, 35, 36), _refused),
 }
@@ -163,11 +171,11 @@ def _faults(value: Any, path: str, depth: int) -> Iterator[Misfit]:
     if depth > MAX_DEPTH:
         yield Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value", path[:_PATH_CHARACTERS])
         return
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         for key, part in value.items():
             yield from _faults(key, f"{path} key {key!r}", depth + 1)
             yield from _faults(part, f"{path}[{key!r}]", depth + 1)
-    elif isinstance(value, (list, tuple, set, frozenset)):
+    elif is_sequence(value) or is_set(value):
         for index, part in enumerate(value):
             yield from _faults(part, f"{path}[{index}]", depth + 1)
     elif (found := _fault_of_leaf(value)) is not None:

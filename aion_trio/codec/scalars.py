@@ -13,11 +13,12 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from aion_trio.codec.misfit import misfit
 
+T = TypeVar("T")
 Check = Callable[[Any], Any]
 
 
@@ -106,7 +107,7 @@ def _decimal(value: Any) -> Decimal:
     return _parsed("Decimal (or its text)", value, Decimal)
 
 
-def _parsed(expected: str, value: Any, parse: Callable[[str], Any]) -> Any:
+def _parsed(expected: str, value: Any, parse: Callable[[str], T]) -> T:
     """The value that a text stands for."""
     if isinstance(value, str):
         try:
@@ -164,4 +165,3 @@ def _path_text(value: Any) -> str:
 
 PATHS: Mapping[type[PurePath], tuple[Check, Check]] = {kind: (_path_text, _path_check(kind)) for kind in (Path, PurePath, PurePosixPath)}
 """Paths: to the text that is stored, and back."""
-

@@ -10,12 +10,22 @@ from __future__ import annotations
 import types
 import typing
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, MutableSequence, MutableSet, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set as AbstractSet,
+)
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
+from aion_trio.codec.narrow import is_class
 from aion_trio.codec.scalars import CHECKS, FLAT, PATHS
 from aion_trio.errors import UnsupportedTypeError
 
@@ -123,7 +133,7 @@ class Shapes:
         if origin in SETS:
             return containers.set_shape(annotation, self.of(args[0] if args else Any), SETS[origin])
         if origin in MAPPINGS:
-            key, value = (args + (int,))[:2] if args else (Any, Any)
+            key, value = (*args, int)[:2] if args else (Any, Any)
             return containers.mapping_shape(annotation, (self.of(key), self.of(value)), MAPPINGS[origin])
         if origin is tuple:
             if not args or args[-1] is Ellipsis:
@@ -131,13 +141,14 @@ class Shapes:
             return containers.tuple_shape(annotation, [self.of(arg) for arg in args if arg != ()])
         return None
 
-    def _of_type(self, annotation: Any, origin: Any) -> Shape:
+    def _of_type(self, annotation: Any, origin: object) -> Shape:
         from aion_trio.codec import classes, enums, models
 
-        if isinstance(origin, type):
-            if issubclass(origin, Enum):
-                return self._of_class(annotation, lambda: enums.enum_shape(origin))
-            describe = models.description(origin) or classes.description(origin)
+        if is_class(origin):
+            cls = origin
+            if issubclass(cls, Enum):
+                return self._of_class(annotation, lambda: enums.enum_shape(cls))
+            describe = models.description(cls) or classes.description(cls)
             if describe is not None:
                 return self._of_class(annotation, lambda: describe(annotation, self))
         raise UnsupportedTypeError(

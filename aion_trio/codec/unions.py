@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aion_trio.codec.misfit import Misfit, misfit
+from aion_trio.codec.narrow import class_of, is_dict
 from aion_trio.codec.shapes import ANYTHING, Hook, Shape
 
 _STORED_AS: Mapping[type, type] = {tuple: list, frozenset: set}
@@ -28,7 +29,7 @@ def union_shape(name: str, members: Sequence[Shape]) -> Shape:
     choice = _Choice(name, members)
     kinds = frozenset(kind for member in members for kind in ({dict} if choice.is_tagged(member) else member.kinds))
     hashable = all(member.hashable and not choice.is_tagged(member) for member in members)
-    return Shape(name, choice.plain, choice.build, kinds, frozenset().union(*(member.types for member in members)), hashable)
+    return Shape(name, choice.plain, choice.build, kinds, frozenset(cls for member in members for cls in member.types), hashable)
 
 
 def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
@@ -80,12 +81,13 @@ class _Choice:
 
     def build(self, data: Any) -> Any:
         """The value of plain data, by its tag, its kind, or the only member that it fits."""
-        if type(data) is dict and data.keys() == _TAGS:
+        if is_dict(data) and data.keys() == _TAGS:
             member = self._by_tag.get(data["$type"])
             if member is None:
                 raise Misfit(f"one of {', '.join(self._by_tag) or self._name}", f"$type {data['$type']!r}")
             return member.build(data["$value"])
-        kind = _STORED_AS.get(type(data), type(data))
+        kind = class_of(data)
+        kind = _STORED_AS.get(kind, kind)
         member = self._by_kind.get(kind)
         if member is not None:
             return member.build(data)

@@ -13,14 +13,36 @@ from functools import cache
 from typing import Any
 
 from aion_trio.codec.misfit import Misfit
+from aion_trio.codec.narrow import class_of, is_list, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import decode, encode, encode_flat
+from aion_trio.codec.scalars import CHECKS
 from aion_trio.codec.shapes import ANYTHING, Shape, Shapes
-from aion_trio.errors import InvalidInputError
+from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 
 @cache
 def _shapes() -> Shapes:
     return Shapes()
+
+
+def plain_data(value: object) -> Any:
+    """`value` as plain data, by its own classes: for callers who address something by its name alone.
+
+    InvalidInputError for an instance of a class that cannot be stored.
+    """
+    if is_mapping(value):
+        return {plain_data(key): plain_data(part) for key, part in value.items()}
+    if is_sequence(value):
+        return [plain_data(part) for part in value] if is_list(value) else tuple(plain_data(part) for part in value)
+    cls = class_of(value)
+    if cls in CHECKS or is_set(value):
+        return value
+    try:
+        return shape_of(cls).plain(value)
+    except UnsupportedTypeError as error:
+        raise InvalidInputError(f"a value of type {cls.__name__}: {error}") from None
+    except Misfit as found:
+        raise found.error(cls.__name__) from None
 
 
 def shape_of(annotation: Any) -> Shape:
@@ -101,7 +123,7 @@ class Arguments:
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an array; InvalidInputError if it does not fit the parameters."""
         plain = decode(data)
-        if not isinstance(plain, list):
+        if not is_list(plain):
             raise InvalidInputError(f"{self._owner}: expected an array of arguments, found {type(plain).__name__}")
         if list(map(type, plain)) == self._flat:
             return tuple(plain)

@@ -7,8 +7,18 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
+from aion_trio.codec.narrow import is_sequence
 from aion_trio.definitions.functions import ActivityDefinition, ActivitySettings, TypedFunction, WorkflowDefinition
-from aion_trio.definitions.policies import ActivityOptions, RetryPolicy, RunsIn, Seconds, microseconds, require_runs_in
+from aion_trio.definitions.policies import (
+    ActivityOptions,
+    RetryPolicy,
+    RunsIn,
+    Seconds,
+    microseconds,
+    require_queue,
+    require_retry,
+    require_runs_in,
+)
 from aion_trio.definitions.signatures import AnyFunction, place_of, require_function
 from aion_trio.errors import DefinitionError
 
@@ -46,10 +56,9 @@ def workflow(fn: AnyFunction | None = None, /, *, name: str | None = None, versi
         require_function(fn, "workflow")
         if not inspect.iscoroutinefunction(fn):
             raise DefinitionError(
-                f"@workflow: {place_of(fn)}: `{fn.__qualname__}` is a plain `def`; a workflow is `async def` (blocking work belongs in an activity)"
+                f"@workflow: {place_of(fn)}: `{fn.__qualname__}` is a plain `def`; a workflow is an `async def`, blocking code an activity"
             )
-        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise DefinitionError(f"@workflow: {place_of(fn)}: version: expected an int of at least 1, found {version!r}")
+        _require_version(version, fn)
         timeout_us = microseconds(timeout, f"@workflow: {place_of(fn)}: timeout")
         return WorkflowDefinition(TypedFunction(fn, _local_names(fn, names)), _name(fn, name), version, timeout_us)
 
@@ -102,8 +111,7 @@ def activity(
     def define(fn: AnyFunction) -> ActivityDefinition[Any, Any]:
         require_function(fn, "activity")
         what = f"@activity: {place_of(fn)}"
-        if retry is not None and not isinstance(retry, RetryPolicy):
-            raise DefinitionError(f"{what}: retry: expected a RetryPolicy, found {retry!r}")
+        require_retry(retry, what)
         options = ActivityOptions(
             start_to_close_us=microseconds(timeout, f"{what}: timeout"),
             heartbeat_us=microseconds(heartbeat_timeout, f"{what}: heartbeat_timeout"),
@@ -118,15 +126,13 @@ def activity(
     return define if fn is None else define(fn)
 
 
-def require_queue(queue: object, what: str) -> str:
-    """`queue` if it can be the name of one."""
-    if not isinstance(queue, str) or not queue.strip():
-        raise DefinitionError(f"{what}: queue: expected a name, found {queue!r}")
-    return queue
+def _require_version(version: object, fn: AnyFunction) -> None:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DefinitionError(f"@workflow: {place_of(fn)}: version: expected an int of at least 1, found {version!r}")
 
 
-def _name(fn: AnyFunction, name: str | None) -> str:
-    chosen = fn.__name__ if name is None else name
+def _name(fn: AnyFunction, name: object) -> str:
+    chosen: object = fn.__name__ if name is None else name
     if not isinstance(chosen, str) or not chosen.strip() or len(chosen) > _NAME_CHARACTERS or not chosen.isprintable():
         raise DefinitionError(f"{place_of(fn)}: name: expected printable text of 1 to {_NAME_CHARACTERS} characters, found {chosen!r}")
     return chosen
@@ -141,7 +147,7 @@ def _place_to_run(fn: AnyFunction, runs_in: RunsIn | None, what: str) -> RunsIn:
 
 
 def _exception_classes(raises: object, what: str) -> tuple[type[Exception], ...]:
-    if isinstance(raises, type) or not isinstance(raises, Sequence):
+    if not is_sequence(raises):
         raise DefinitionError(f"{what}: raises: expected a sequence of exception classes, found {raises!r}")
     for cls in raises:
         if not isinstance(cls, type) or not issubclass(cls, Exception):

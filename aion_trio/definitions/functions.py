@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from aion_trio.codec import Arguments, Value
-from aion_trio.definitions.policies import ActivityOptions, RetryPolicy, Seconds, microseconds
-from aion_trio.definitions.signatures import AnyFunction, Signature, place_of, positional, signature_of
-from aion_trio.errors import UnsupportedTypeError
+from aion_trio.definitions.policies import ActivityOptions, RetryPolicy, Seconds, microseconds, require_queue, require_retry
+from aion_trio.definitions.signatures import AnyFunction, Signature, UnresolvedError, place_of, positional, signature_of
 from aion_trio.kernel import context
 
 P = ParamSpec("P")
@@ -28,39 +28,16 @@ class TypedFunction:
     definition is registered, or first used.
     """
 
-    __slots__ = ("_local_names", "_signature", "fn")
-
     def __init__(self, fn: AnyFunction, local_names: Mapping[str, Any] | None = None) -> None:
         self.fn = fn
         self._local_names = local_names
-        self._signature: Signature | None = None
-        try:
-            self._signature = signature_of(fn, local_names)
-        except NameError:
-            return
+        with suppress(UnresolvedError):
+            _ = self.signature
 
-    @property
+    @cached_property
     def signature(self) -> Signature:
         """The typed signature; UnsupportedTypeError for an annotation that cannot be resolved or stored."""
-        if self._signature is None:
-            try:
-                self._signature = signature_of(self.fn, self._local_names)
-            except NameError as error:
-                raise UnsupportedTypeError(
-                    f"{self.fn.__qualname__} ({place_of(self.fn)}): an annotation cannot be resolved: {error}; "
-                    "define or import the name in this module at run time, not under TYPE_CHECKING"
-                ) from None
-        return self._signature
-
-    @property
-    def arguments(self) -> Arguments:
-        """The converters of the arguments."""
-        return self.signature.arguments
-
-    @property
-    def result(self) -> Value:
-        """The converters of the result."""
-        return self.signature.result
+        return signature_of(self.fn, self._local_names)
 
 
 class WorkflowDefinition(Generic[P, R]):
@@ -97,19 +74,19 @@ class WorkflowDefinition(Generic[P, R]):
 
     def encode_input(self, args: Sequence[object]) -> bytes:
         """The encoded arguments (K3: deterministic, before any payload codec); InvalidInputError names what does not fit."""
-        return self._typed.arguments.encode(args)
+        return self._typed.signature.arguments.encode(args)
 
     def decode_input(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an encoding."""
-        return self._typed.arguments.decode(data)
+        return self._typed.signature.arguments.decode(data)
 
     def encode_result(self, value: object) -> bytes:
         """The encoded result; InvalidInputError if it does not fit the annotation."""
-        return self._typed.result.encode(value)
+        return self._typed.signature.result.encode(value)
 
     def decode_result(self, data: bytes) -> R:
         """The result of an encoding."""
-        result: R = self._typed.result.decode(data)
+        result: R = self._typed.signature.result.decode(data)
         return result
 
 
@@ -117,7 +94,7 @@ class WorkflowDefinition(Generic[P, R]):
 class ActivitySettings:
     """What an activity has besides its function and its name."""
 
-    options: ActivityOptions = ActivityOptions()
+    options: ActivityOptions = field(default_factory=ActivityOptions)
     queue: str = "default"
     raises: tuple[type[Exception], ...] = ()
 
@@ -173,8 +150,10 @@ class ActivityDefinition(Generic[P, R]):
         if timeout is not None:
             options = replace(options, start_to_close_us=microseconds(timeout, f"activity {self.name}: timeout"))
         if retry is not None:
+            require_retry(retry, f"activity {self.name}")
             options = replace(options, retry=retry)
-        settings = replace(self._settings, options=options, queue=self.queue if queue is None else queue)
+        chosen = self.queue if queue is None else require_queue(queue, f"activity {self.name}")
+        settings = replace(self._settings, options=options, queue=chosen)
         return ActivityDefinition(self._typed, self.name, settings)
 
     def require_resolved(self) -> None:
@@ -183,26 +162,27 @@ class ActivityDefinition(Generic[P, R]):
 
     def encode_input(self, args: Sequence[object]) -> bytes:
         """The encoded arguments (K3: deterministic, before any payload codec); InvalidInputError names what does not fit."""
-        return self._typed.arguments.encode(args)
+        return self._typed.signature.arguments.encode(args)
 
     def decode_input(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an encoding."""
-        return self._typed.arguments.decode(data)
+        return self._typed.signature.arguments.decode(data)
 
     def encode_result(self, value: object) -> bytes:
         """The encoded result; InvalidInputError if it does not fit the annotation."""
-        return self._typed.result.encode(value)
+        return self._typed.signature.result.encode(value)
 
     def decode_result(self, data: bytes) -> R:
         """The result of an encoding."""
-        result: R = self._typed.result.decode(data)
+        result: R = self._typed.signature.result.decode(data)
         return result
 
 
 def _run_in_thread(fn: AnyFunction, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
     from aion_trio import durable  # it names Trio, which a definition needs for this alone
 
-    return durable.run_plain(fn, args)
+    coroutine: Coroutine[Any, Any, Any] = durable.run_plain(fn, args)
+    return coroutine
 
 
 def _look_like(definition: Any, fn: AnyFunction) -> None:

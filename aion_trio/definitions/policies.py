@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard
 
 from aion_trio.codec import short_name, type_name_of
+from aion_trio.codec.narrow import is_group, is_sequence
 from aion_trio.errors import DefinitionError, NonRetryableError
 
 RunsIn = Literal["task", "thread", "process"]
 Seconds = float | timedelta
+
+_PLACES: tuple[RunsIn, ...] = ("task", "thread", "process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,10 @@ class RetryPolicy:
 
     def next_delay(self, attempt: int, rng: Random) -> float | None:
         """Seconds to wait after attempt `attempt` (from 1) has failed; None when there is no further one."""
-        if attempt >= self.max_attempts:
-            return None
+        return self.delay(attempt, rng) if attempt < self.max_attempts else None
+
+    def delay(self, attempt: int, rng: Random) -> float:
+        """Seconds between the failure of attempt `attempt` (from 1) and the next one."""
         try:
             delay = min(self.initial * self.factor ** (attempt - 1), self.maximum)
         except OverflowError:
@@ -60,7 +65,7 @@ class RetryPolicy:
 
     def forbids(self, exc: BaseException) -> bool:
         """Whether `exc` makes further attempts useless: by its class, a base of it, or a part of its group."""
-        if isinstance(exc, BaseExceptionGroup):
+        if is_group(exc):
             return any(self.forbids(part) for part in exc.exceptions)
         if isinstance(exc, NonRetryableError) or not isinstance(exc, Exception):
             return True
@@ -117,7 +122,7 @@ class ActivityOptions:
         return NO_RETRY if self.retry is None else self.retry
 
 
-def microseconds(value: Seconds | None, name: str) -> int | None:
+def microseconds(value: object, name: str) -> int | None:
     """A time span in microseconds; DefinitionError if it is not a positive, finite number of seconds or a timedelta."""
     if value is None:
         return None
@@ -127,18 +132,32 @@ def microseconds(value: Seconds | None, name: str) -> int | None:
     return max(1, round(seconds * 1_000_000))
 
 
-def require_runs_in(value: str, *, is_async: bool, name: str) -> RunsIn:
+def require_runs_in(value: object, *, is_async: bool, name: str) -> RunsIn:
     """`value` if it is a place where such a function can run."""
-    if value not in get_args(RunsIn):
+    known: RunsIn | None = next((place for place in _PLACES if place == value), None)
+    if known is None:
         raise DefinitionError(f"{name}: runs_in: expected 'task', 'thread' or 'process', found {value!r}")
     if is_async != (value == "task"):
         kind, places = ("async def", "'task'") if is_async else ("def", "'thread' or 'process'")
         raise DefinitionError(f"{name}: runs_in: a `{kind}` function runs in {places}, not in {value!r}")
-    return value  # type: ignore[return-value]
+    return known
+
+
+def require_retry(retry: object, what: str) -> None:
+    """Refuse what is neither a policy nor None."""
+    if retry is not None and not isinstance(retry, RetryPolicy):
+        raise DefinitionError(f"{what}: retry: expected a RetryPolicy, found {retry!r}")
+
+
+def require_queue(queue: object, what: str) -> str:
+    """`queue` if it can be the name of one."""
+    if not isinstance(queue, str) or not queue.strip():
+        raise DefinitionError(f"{what}: queue: expected a name, found {queue!r}")
+    return queue
 
 
 def _type_names(types: object) -> tuple[str, ...]:
-    if isinstance(types, (str, type)) or not isinstance(types, Sequence):
+    if isinstance(types, str) or not is_sequence(types):
         raise DefinitionError(f"RetryPolicy: non_retryable: expected a sequence of exception classes or names, found {types!r}")
     names: list[str] = []
     for item in types:
@@ -151,11 +170,11 @@ def _type_names(types: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_finite(value: object) -> bool:
+def _is_finite(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from aion_trio.definitions.functions import ActivityDefinition, WorkflowDefinition
 from aion_trio.errors import DefinitionError, WorkflowNotRegisteredError
@@ -69,31 +69,39 @@ class Registry:
         yield from self.workflows
         yield from self.activities
 
-    def _add_module(self, module: ModuleType) -> None:
+    def _add_module(self, module: object) -> None:
         if not isinstance(module, ModuleType):
             raise DefinitionError(f"modules: expected modules, found {module!r}")
         for value in vars(module).values():
-            if isinstance(value, WorkflowDefinition):
+            if _is_workflow(value):
                 self._add_workflow(value)
-            elif isinstance(value, ActivityDefinition):
+            elif _is_activity(value):
                 self._add_activity(value)
 
-    def _add_workflow(self, definition: AnyWorkflow) -> None:
-        if not isinstance(definition, WorkflowDefinition):
+    def _add_workflow(self, definition: object) -> None:
+        if not _is_workflow(definition):
             raise DefinitionError(f"workflows: expected functions decorated with @workflow, found {definition!r}")
         definition.require_resolved()
         versions = self._workflows.setdefault(definition.name, {})
         other = versions.setdefault(definition.version, definition)
         if other.fn is not definition.fn:
-            raise DefinitionError(f"two workflows of one name and version: {other!r} and {definition!r}; give one another name= or version=")
+            raise DefinitionError(f"two workflows of one name and version: {other!r} and {definition!r}; change name= or version=")
 
-    def _add_activity(self, definition: AnyActivity) -> None:
-        if not isinstance(definition, ActivityDefinition):
+    def _add_activity(self, definition: object) -> None:
+        if not _is_activity(definition):
             raise DefinitionError(f"activities: expected functions decorated with @activity, found {definition!r}")
         definition.require_resolved()
         other = self._activities.setdefault(definition.name, definition)
         if other.fn is not definition.fn:
-            raise DefinitionError(f"two activities of one name: {other!r} and {definition!r}; give one another name=")
+            raise DefinitionError(f"two activities of one name: {other!r} and {definition!r}; change name=")
+
+
+def _is_workflow(value: object) -> TypeGuard[AnyWorkflow]:
+    return isinstance(value, WorkflowDefinition)
+
+
+def _is_activity(value: object) -> TypeGuard[AnyActivity]:
+    return isinstance(value, ActivityDefinition)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -14,6 +14,10 @@ from aion_trio.errors import DefinitionError, UnsupportedTypeError
 AnyFunction = Callable[..., Any]
 
 
+class UnresolvedError(UnsupportedTypeError):
+    """An annotation holds a name that does not exist, or not yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A definition's arguments and result, typed."""
@@ -31,23 +35,30 @@ def require_function(fn: object, decorator: str) -> AnyFunction:
     if fn.__name__ == "<lambda>":
         raise DefinitionError(f"@{decorator}: {where}: a lambda has no name that a history could keep; use `def`")
     if inspect.isasyncgenfunction(fn) or inspect.isgeneratorfunction(fn):
-        raise DefinitionError(f"@{decorator}: {where}: `{fn.__qualname__}` is a generator (it has a `yield`); a definition returns one result")
+        raise DefinitionError(f"@{decorator}: {where}: `{fn.__qualname__}` is a generator (it has a `yield`), which has no one result")
     _require_positional(fn, decorator)
     return fn
 
 
 def place_of(fn: AnyFunction) -> str:
     """`file:line` of a function."""
-    return f"{fn.__code__.co_filename}:{fn.__code__.co_firstlineno}"
+    code: types.CodeType = getattr(fn, "__code__")  # noqa: B009 (a Callable may have none, a definition's function has)
+    return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def signature_of(fn: AnyFunction, local_names: Mapping[str, Any] | None) -> Signature:
     """The typed signature of a function.
 
-    Names in annotations are looked up in the function's module, and then in `local_names`. NameError for one that is not there (yet);
-    UnsupportedTypeError names function, parameter and type.
+    Names in annotations are looked up in `local_names` and the function's closure, then in its module. UnresolvedError
+    for one that is not there (yet); UnsupportedTypeError names function, parameter and type.
     """
-    hints = get_type_hints(fn, localns=_ChainedNames(fn, local_names), include_extras=True)
+    try:
+        hints = get_type_hints(fn, localns=_nested_names(fn, local_names), include_extras=True)
+    except NameError as error:
+        raise UnresolvedError(
+            f"{fn.__qualname__} ({place_of(fn)}): an annotation cannot be resolved: {error}; "
+            "define or import the name in this module at run time, not under TYPE_CHECKING"
+        ) from None
     parameters = [
         Parameter(parameter.name, hints.get(parameter.name, Any), parameter.default is inspect.Parameter.empty)
         for parameter in inspect.signature(fn).parameters.values()
@@ -90,15 +101,12 @@ def _require_positional(fn: AnyFunction, decorator: str) -> None:
             )
 
 
-class _ChainedNames(dict[str, Any]):
-    """The names that an annotation of a nested function may mean: of the enclosing calls, then of the module."""
-
-    def __init__(self, fn: AnyFunction, local_names: Mapping[str, Any] | None) -> None:
-        super().__init__(local_names or {})
-        for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
-            try:
-                self[name] = cell.cell_contents
-            except ValueError:  # not assigned yet
-                continue
-
-
+def _nested_names(fn: Any, local_names: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The names besides the module's that an annotation of a nested function may mean."""
+    names = dict(local_names or {})
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+        try:
+            names[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return names
