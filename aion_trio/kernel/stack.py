@@ -1,0 +1,57 @@
+"""Where workflow code is: the line that asked, and the await stacks of all tasks as text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scheduler import Kernel
+
+_OURS = ("aion_trio.", "anyio.", "anyio", "contextlib", "trio.", "trio")
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return isinstance(name, str) and name.startswith(_OURS) and not name.startswith("aion_trio.demo")
+
+
+def _text(frame: FrameType, line: int | None = None) -> str:
+    return f"{frame.f_code.co_filename}:{line or frame.f_lineno} in {frame.f_code.co_qualname}"
+
+
+def user_line() -> str:
+    """The innermost line on this thread's stack that is not the library's: "file:line in function"."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return _text(frame) if frame is not None else ""
+
+
+def await_frames(coro: Any) -> Iterator[FrameType]:
+    """The frames of a suspended coroutine, outermost first."""
+    while coro is not None:
+        frame = next((f for name in ("cr_frame", "gi_frame", "ag_frame") if (f := getattr(coro, name, None)) is not None), None)
+        if frame is None:
+            return
+        yield frame
+        coro = next((c for name in ("cr_await", "gi_yieldfrom", "ag_await") if (c := getattr(coro, name, None)) is not None), None)
+
+
+def line_of_coroutine(coro: Any) -> str:
+    """The innermost line of a suspended coroutine that is not the library's."""
+    lines = [_text(frame) for frame in await_frames(coro) if not _is_ours(frame)]
+    return lines[-1] if lines else repr(coro)
+
+
+def await_stack(kernel: Kernel) -> str:
+    """Every task of a run with the lines at which it waits, in the order of the tasks' numbers."""
+    from .scheduler import tasks_in
+
+    parts: list[str] = []
+    for task in sorted(tasks_in(kernel.root), key=lambda t: t.number):
+        parts.append(f"{task!r}{' (cancelled)' if task.scope._cancelled else ''}")
+        parts.extend(f"  {_text(frame)}" for frame in await_frames(task.coro) if not _is_ours(frame))
+    return "\n".join(parts)

@@ -1,0 +1,131 @@
+"""The run as workflow code sees it: what `durable`, activities, workflows, signals and queries call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from random import Random  # noqa: TID251  # a stream that is seeded by the run, not a source of randomness
+from typing import Any, NoReturn
+
+from .. import events as ev
+from ..codec import encode
+from ..durable import ParentInfo, WorkflowInfo
+from ..errors import InvalidInputError
+from ..events import Raw
+from .children import Children
+from .closing import ContinueAsNew
+from .mail import Mail
+from .state import RunState
+from .steps import Steps
+
+SUGGESTED_LENGTH = 10_000
+SUGGESTED_BYTES = 16 * 1024 * 1024
+_EVENT_BYTES = 24
+"""About what an event takes besides its payloads."""
+
+
+class RunHost:
+    """The `kernel.context.Host` of one run: commands that park live in their own parts, the plain ones here."""
+
+    def __init__(self, run: RunState, log: logging.Logger, namespace: str) -> None:
+        self._run, self._log, self._namespace = run, log, namespace
+        self._patches: dict[str, bool] = {}
+        self._random: Random | None = None
+        self.started: Raw = []
+        self.steps, self.children, self.mail = Steps(run), Children(run), Mail(run)
+        self.call_activity = self.steps.call_activity
+        self.sleep_until_us = self.steps.sleep_until_us
+        self.signal_workflow = self.steps.signal_workflow
+        self.call_child = self.children.call_child
+        self.start_child = self.children.start_child
+        self.receive_signal = self.mail.receive_signal
+        self.serve_query = self.mail.serve_query
+        self.serve_update = self.mail.serve_update
+
+    # ---- plain commands
+
+    def continue_as_new(self, args: tuple[Any, ...], workflow: Any) -> NoReturn:
+        """End this run and begin its successor with these arguments (N1)."""
+        run = self._run
+        run.require_writable("continue as new")
+        own = run.definition
+        if isinstance(workflow, str):
+            raise ContinueAsNew(run.wrapped(encode(list(args))), workflow if workflow != own.name else None)
+        target = own if workflow is None else workflow
+        raise ContinueAsNew(run.wrapped(target.encode_input(args)), target.name if target.name != own.name else None)
+
+    def patched(self, name: str) -> bool:
+        """Whether this run takes the new branch: always in a step that runs for the first time, else as recorded (V3)."""
+        known = self._patches.get(name)
+        if known is None:
+            run = self._run
+            recorded = run.ledger.recorded_ahead()
+            if recorded is None:
+                known = run.ledger.live or run.step_owed
+            else:
+                known = bool(recorded[0] == ev.PATCH_MARKED and recorded[2] == name)
+            if run.reading:
+                return known
+            if known:
+                run.emit([ev.PATCH_MARKED, run.kernel.time_us, name])
+            self._patches[name] = known
+        return known
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set searchable attributes; None deletes one."""
+        run = self._run
+        for key, value in attributes.items():
+            if not isinstance(key, str) or not isinstance(value, str | int | float | bool | datetime | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise InvalidInputError(
+                    f"attribute {key!r}: expected a str, int, float, bool, datetime or None, found {type(value).__name__}", str(key)
+                )
+        run.emit([ev.ATTRIBUTES_UPDATED, run.kernel.time_us, dict(attributes), run.next_ordinal()])
+        for key, value in attributes.items():
+            if value is None:
+                run.attributes.pop(key, None)
+            else:
+                run.attributes[key] = value
+
+    # ---- what the run knows
+
+    def random(self) -> Random:
+        """The run's stream of random numbers (K2); a query gets one of its own, so that asking changes nothing."""
+        self._run.kernel.charge()
+        if self._run.reading:
+            return self._seeded()
+        if self._random is None:
+            self._random = self._seeded()
+        return self._random
+
+    def _seeded(self) -> Random:
+        run = self._run
+        return Random(int.from_bytes(blake2b(run.workflow_id.encode() + b"\0" + run.run_id, digest_size=16).digest()))
+
+    def info(self) -> WorkflowInfo:
+        """What the run knows about itself, the same on replay."""
+        run, started = self._run, self.started
+        length = run.ledger.length
+        size_bytes = run.ledger.size_bytes + length * _EVENT_BYTES
+        parent = started[9]
+        return WorkflowInfo(
+            workflow_id=run.workflow_id,
+            run_id=run.run_id.hex(),
+            type=run.definition.name,
+            version=started[3],
+            namespace=self._namespace,
+            started_at=ev.datetime_of(started[1]),
+            parent=None if parent is None else ParentInfo(parent[0], bytes(parent[1]).hex()),
+            attributes=dict(run.attributes),
+            history_length=length,
+            history_bytes=size_bytes,
+            continue_as_new_suggested=length >= SUGGESTED_LENGTH or size_bytes >= SUGGESTED_BYTES,
+        )
+
+    def log_target(self) -> tuple[logging.Logger, dict[str, Any]] | None:
+        """Where the workflow's log goes, None while replaying, reading or evicting."""
+        run = self._run
+        if not run.ledger.live or run.kernel.closing or run.reading:
+            return None
+        return self._log, {"workflow_id": run.workflow_id, "run_id": run.run_id.hex()}
