@@ -24,20 +24,20 @@ from .news import Outcomes, recovery_of, tell
 from .orders import Order, take
 from .workflows import REVIEW_SECONDS, WORKFLOWS, Decision, approval, fulfil
 
-INTAKE_SECONDS = 6.0
-"""Over how long the orders come in."""
+ORDERS_PER_SECOND = 40
+"""How fast the orders come in."""
 
 REVIEWER_SECONDS = {"approve": 0.4, "reject": 0.6, "late": REVIEW_SECONDS - 0.05}
 """How long the reviewer takes; `late` races with the time-out, `never` is not in the table."""
 
 
-async def take_in(engine: aion.Engine, orders: Iterable[Order], known: frozenset[str], pause: float) -> list[aion.WorkflowHandle[str]]:
+async def take_in(engine: aion.Engine, orders: Iterable[Order], known: frozenset[str]) -> list[aion.WorkflowHandle[str]]:
     """Start a workflow for each order; those that an earlier process started are given back as they are."""
     handles: list[aion.WorkflowHandle[str]] = []
     for order in orders:
         handles.append(await engine.start(fulfil, order, id=order.id))
         if order.id not in known:
-            await trio.sleep(pause)
+            await trio.sleep(1 / ORDERS_PER_SECOND)
     return handles
 
 
@@ -72,7 +72,7 @@ async def work(home: Home, orders: tuple[Order, ...]) -> None:
         known = frozenset(entry.order_id for entry in ledger.entries("reserve"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(answer_reviews, engine, ledger, orders)
-            handles = await take_in(engine, orders, known, INTAKE_SECONDS / len(orders))
+            handles = await take_in(engine, orders, known)
             outcomes = {handle.id: await handle.result() for handle in handles}
             nursery.cancel_scope.cancel()
         tell(Outcomes(outcomes))
