@@ -112,7 +112,8 @@ def _events(services: Services, record: Record, summary: Summary) -> Iterator[Ra
 def _replay(services: Services, record: Record, stream: Iterator[Raw], summary: Summary) -> None:
     definition = services.registry.workflow(summary.type, summary.version)
     record.execution = execution = new_execution(services, record, definition, summary.run_id)
-    execution.replay(stream)
+    execution.position = summary.first_seq - 1
+    execution.replay(stream, step_owed=record.step_owed)
     if not record.step_owed:
         execution.require_settled()
 
