@@ -72,23 +72,26 @@ def open_screen(console: Console, plan: Plan) -> Iterator[LiveScreen | PlainScre
 
 
 def recoveries_table(course: Course) -> Table:
-    """What each start of the worker found and did, and how it ended."""
+    """A column for each start of the worker: what its recovery found and did, and how it ended."""
     table = Table(title="What each recovery found and did")
-    for title in ("start", "killed at", "orders open", *SWEEP_TITLES, "quarantined", "seconds"):
-        table.add_column(title, justify="right")
-    for number, recovery in enumerate(course.recoveries):
-        kill = course.kills[number] if number < len(course.kills) else None
-        ending = (f"{kill.seconds:.1f} s", str(kill.open_orders)) if kill else ("–", "0")
-        table.add_row(str(number + 1), *ending, *recovery_cells(recovery))
+    table.add_column("start")
+    for number in range(1, len(course.recoveries) + 1):
+        table.add_column(str(number), justify="right")
+    columns = [recovery_cells(recovery) for recovery in course.recoveries]
+    for title, *cells in zip((*SWEEP_TITLES, "quarantined", "seconds"), *columns, strict=True):
+        table.add_row(title, *cells)
+    table.add_section()
+    table.add_row("killed after, s", *(f"{kill.seconds:.1f}" for kill in course.kills))
+    table.add_row("with orders open", *(str(kill.open_orders) for kill in course.kills))
     return table
 
 
 def recovery_cells(recovery: Recovery | None) -> list[str]:
-    """The cells of one recovery; one that a kill cut off says so."""
+    """The figures of one recovery; dashes for one that a kill cut off."""
     if recovery is None:
-        return ["cut off", *[""] * (len(SWEEPS) + 1)]
-    cells = [str(recovery.counts[name]) for name in SWEEPS]
-    return [*cells, str(len(recovery.quarantined)), f"{recovery.seconds:.3f}"]
+        return ["–"] * (len(SWEEPS) + 2)
+    counts = [str(recovery.counts[name]) for name in SWEEPS]
+    return [*counts, str(len(recovery.quarantined)), f"{recovery.seconds:.2f}"]
 
 
 def summary_table(plan: Plan, course: Course, attempts: int) -> Table:
@@ -103,9 +106,7 @@ def summary_table(plan: Plan, course: Course, attempts: int) -> Table:
     table.add_row("compensated", f"{ends.total() - ends['completed']} ({undone})" if undone else "0")
     table.add_row("charges in the ledger", f"{course.entries['charge']} for {charged} charged orders")
     table.add_row("parcels handed over", str(course.entries["parcel"]))
-    table.add_row(
-        "effects, and attempts at them", f"{entries} by {attempts} attempts ({attempts - entries} came again and changed nothing)"
-    )
+    table.add_row("entries in the ledger", f"{entries}, by {attempts} attempts at them")
     table.add_row("kills survived", f"{len(course.kills)} of {plan.kills}")
     table.add_row("seconds", f"{course.seconds:.1f}")
     return table
