@@ -50,7 +50,7 @@ from .contract import (
     SummaryPage,
     WorkflowKey,
 )
-from .dump import WorkflowRecords, appends_of, copy_records, dump, each_frame, each_key, records_of
+from .dump import WorkflowRecords, appends_of, copy_records, dump, each_frame, each_key, records_of, write_records
 from .faulty import Fault, FaultyStore, SimulatedCrash
 from .memory import MemoryStore
 
@@ -93,6 +93,7 @@ __all__ = [
     "each_frame",
     "each_key",
     "records_of",
+    "write_records",
     # faults on purpose
     "Fault",
     "SimulatedCrash",

@@ -6,10 +6,12 @@ recovery twice leaves every record equal' (R7) is one comparison, on any backend
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .contract import Append, Frame, Mark, Obligation, Open, Outcome, RunRow, Store, Summary, WorkflowKey
+from .contract import Append, Frame, Mark, Obligation, Open, RunRow, Store, Summary, WorkflowKey
+
+_APPENDS_A_TRANSACTION = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,22 @@ def each_frame(store: Store, key: WorkflowKey) -> Iterator[Frame]:
 
 
 def copy_records(source: Store, target: Store) -> int:
-    """Write every record of `source` to the empty store `target`, one workflow a transaction; how many workflows there were."""
-    copied = 0
-    for key in each_key(source):
-        for outcome in target.apply(appends_of(key, records_of(source, key))):
-            _require_done(outcome)
-        copied += 1
-    return copied
+    """Write every record of `source` to `target`, which knows none of its ids; how many workflows there were."""
+    return write_records(target, ((key, records_of(source, key)) for key in each_key(source)))
+
+
+def write_records(target: Store, workflows: Iterable[tuple[WorkflowKey, WorkflowRecords]]) -> int:
+    """Write these records, some thousand appends a transaction; how many workflows there were. Raises what refuses one."""
+    written = 0
+    batch: list[Append] = []
+    for key, records in workflows:
+        batch += appends_of(key, records)
+        written += 1
+        if len(batch) >= _APPENDS_A_TRANSACTION:
+            _write(target, batch)
+            batch = []
+    _write(target, batch)
+    return written
 
 
 def appends_of(key: WorkflowKey, records: WorkflowRecords) -> list[Append]:
@@ -79,6 +90,7 @@ def appends_of(key: WorkflowKey, records: WorkflowRecords) -> list[Append]:
     return appends
 
 
-def _require_done(outcome: Outcome) -> None:
-    if not isinstance(outcome, int):
-        raise outcome
+def _write(target: Store, batch: list[Append]) -> None:
+    for outcome in target.apply(batch):
+        if not isinstance(outcome, int):
+            raise outcome

@@ -39,7 +39,7 @@ from .contract import (
     SummaryPage,
     WorkflowKey,
 )
-from .dump import copy_records
+from .dump import WorkflowRecords, write_records
 from .filtering import Condition
 from .limits import require_id, require_name, require_storable
 
@@ -71,6 +71,18 @@ class _Workflow:
     @property
     def head(self) -> int:
         return self.ends[-1] if self.ends else 0
+
+    def records(self) -> WorkflowRecords:
+        return WorkflowRecords(tuple(self.frames), self.summary, self.sorted_runs(), self.sorted_rows(), self.sorted_marks())
+
+    def sorted_runs(self) -> tuple[RunRow, ...]:
+        return tuple(run for _, run in sorted(self.runs.items()))
+
+    def sorted_rows(self) -> tuple[Obligation, ...]:
+        return tuple(row for _, row in sorted(self.opens.items()))
+
+    def sorted_marks(self) -> tuple[Mark, ...]:
+        return tuple(Mark(name, value) for name, value in sorted(self.marks.items()))
 
 
 class MemoryStore:
@@ -151,7 +163,7 @@ class MemoryStore:
     def runs(self, key: WorkflowKey) -> list[RunRow]:
         with self._lock:
             workflow = self._find(key)
-            return [run for _, run in sorted(workflow.runs.items())] if workflow else []
+            return list(workflow.sorted_runs()) if workflow else []
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         with self._lock:
@@ -161,7 +173,7 @@ class MemoryStore:
     def marks(self, key: WorkflowKey) -> list[Mark]:
         with self._lock:
             workflow = self._find(key)
-            return [Mark(name, value) for name, value in sorted(workflow.marks.items())] if workflow else []
+            return list(workflow.sorted_marks()) if workflow else []
 
     def obligations(
         self,
@@ -187,7 +199,7 @@ class MemoryStore:
     def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
         with self._lock:
             workflow = self._find(key)
-            return [row for _, row in sorted(workflow.opens.items())] if workflow else []
+            return list(workflow.sorted_rows()) if workflow else []
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
         with self._lock:
@@ -200,12 +212,15 @@ class MemoryStore:
             return sum(self._forget(key) for key in keys)
 
     def backup(self, destination: Path) -> None:
-        """Write what is held to a journal on disk."""
+        """Write what is held now to a journal on disk."""
         from .lmdb_store import LmdbStore
 
+        with self._lock:
+            self._require_open()
+            workflows = [(workflow.key, workflow.records()) for workflow in self._workflows.values()]
         target = LmdbStore.create(destination, written_by=self._written_by)
         try:
-            copy_records(self, target)
+            write_records(target, workflows)
         finally:
             target.close()
 

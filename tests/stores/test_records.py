@@ -1,0 +1,85 @@
+"""Contract suite: runs, marks, purge, dump and copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, Store, copy_records, dump
+
+from .building import RUNNING, activity, full_workflow, key, mark, run, start, write
+from .conftest import Backend
+
+
+def test_run_chains_are_given_oldest_first(store: Store) -> None:
+    """H5: one run, two, three; each append writes the rows that it changes."""
+    write(store, Append(key(), 0, b"e", 1, runs=[run(1)]))
+    assert store.runs(key()) == [run(1)]
+    write(store, Append(key(), 1, b"e", 1, runs=[run(2, b"run-1")]))
+    assert store.runs(key()) == [run(1), run(2, b"run-1")]
+    write(store, Append(key(), 2, b"e", 1, runs=[run(3, b"run-2")]))
+    assert [row.run_id for row in store.runs(key())] == [b"run-1", b"run-2", b"run-3"]
+
+
+def test_a_run_row_is_replaced_by_its_number(store: Store) -> None:
+    write(store, Append(key(), 0, b"e", 1, runs=[run(1)]), Append(key(), 1, b"e", 1, runs=[run(1, run_id=b"other")]))
+    assert [row.run_id for row in store.runs(key())] == [b"other"]
+
+
+def test_a_broken_chain_is_stored_as_it_is_given(store: Store) -> None:
+    """H5: what a chain means is for its reader to say."""
+    rows = [run(1, b"nobody"), run(2, b"run-2"), run(5, b"run-1"), run(300, b"")]
+    write(store, Append(key(), 0, b"e", 1, runs=list(reversed(rows))))
+    assert store.runs(key()) == rows
+
+
+def test_a_mark_is_remembered_and_the_newest_value_counts(store: Store) -> None:
+    """S6."""
+    write(store, Append(key(), 0, b"e", 1, marks=[mark(b"r1", b"one"), mark(b"r2")]), Append(key(), 1, b"e", 1, marks=[mark(b"r1", b"two")]))
+    assert store.mark(key(), b"r1") == b"two" and store.mark(key(), b"r2") == b""
+    assert store.mark(key(), b"r3") is None and store.mark(key("other"), b"r1") is None
+    assert store.marks(key()) == [mark(b"r1", b"two"), mark(b"r2")]
+
+
+def test_purge_deletes_everything_of_an_id_and_nothing_of_another(store: Store) -> None:
+    write(store, *full_workflow(key("gone")), *full_workflow(key("kept")))
+    kept = {at: records for at, records in dump(store).items() if at == key("kept")}
+    assert store.purge([key("gone"), key("gone"), key("nobody")]) == 1
+    assert dump(store) == kept
+    assert store.head(key("gone")) == 0 and store.mark(key("gone"), b"request-1") is None
+    assert [row.key for row in store.obligations(ObligationKind.ACTIVITY)] == [key("kept")] * 2
+    assert store.counts("default") == {RUNNING: 1}
+    assert store.verify() == []
+
+
+def test_a_purged_id_begins_again_from_nothing(store: Store) -> None:
+    write(store, *full_workflow(key()))
+    store.purge([key()])
+    assert store.apply([start(key())]) == [1]
+    assert store.obligations_of(key()) == [] and store.marks(key()) == [] and store.runs(key()) == []
+    assert store.verify() == []
+
+
+def test_a_dump_holds_every_record(store: Store) -> None:
+    write(store, *full_workflow(key("a")), *full_workflow(key("b", "other")))
+    records = dump(store)
+    assert list(records) == [key("a"), key("b", "other")]
+    one = records[key("a")]
+    assert sum(frame.count for frame in one.frames) == 3
+    assert one.summary is not None and len(one.runs) == 1 and len(one.obligations) == 3 and one.marks == (mark(b"request-1", b"outcome"),)
+
+
+def test_dumps_differ_by_any_record(store: Store) -> None:
+    """R7: what the comparison is made with must see a row more or less."""
+    write(store, *full_workflow(key()))
+    before = dump(store)
+    write(store, Append(key(), 3, opens=[activity(b"\x00\x03")]))
+    assert dump(store) != before
+
+
+def test_a_copy_holds_the_same_records(store: Store, backend: Backend, tmp_path: Path) -> None:
+    write(store, *full_workflow(key("a")), *full_workflow(key("b", "other")), Append(key("c"), 0, opens=[activity(b"1")]))
+    memory, disk = MemoryStore(), LmdbStore.open(tmp_path / "copy")
+    assert copy_records(store, memory) == copy_records(store, disk) == 3
+    assert dump(memory) == dump(disk) == dump(store)
+    assert disk.verify() == []
+    disk.close()
