@@ -41,7 +41,7 @@ def prepare(path: Path) -> None:
 
 def require_journal_or_vacant(path: Path) -> None:
     """Raise `StoreFormatError` if the path is a file, or a directory with other things in it and no data file."""
-    if path.exists() and not path.is_dir():
+    if _exists(path) and not path.is_dir():
         raise StoreFormatError(f"{path} is a file; a journal is a directory: name one, or a path that is not there yet")
     others = _foreign(path)
     if others and not (path / DATA).exists():
@@ -50,14 +50,21 @@ def require_journal_or_vacant(path: Path) -> None:
 
 def require_vacant(path: Path) -> None:
     """Raise `StoreFormatError` unless the path is not there or an empty directory."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if _exists(path) and (not path.is_dir() or any(path.iterdir())):
         raise StoreFormatError(f"{path} is not empty; name an empty or new directory")
 
 
 def require_journal(path: Path) -> None:
     """Raise `StoreFormatError` unless there is a data file to be read."""
-    if not (path / DATA).is_file():
+    if not _exists(path / DATA):
         raise StoreFormatError(f"there is no journal at {path}; check the path")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreNotWritable(f"the journal {path} cannot be reached: {error.strerror}; check the modes of its parents") from error
 
 
 def _foreign(path: Path) -> list[str]:

@@ -1,0 +1,136 @@
+"""One writer, many readers (J8)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from aion_trio.stores import LmdbStore, StoreLocked, StoreNotWritable, dump
+
+from .building import events, full_workflow, key, write
+from .processes import run_program, running
+
+HOLD = "store = LmdbStore.open(path); write(store, *full_workflow(key())); print('ready', flush=True); sys.stdin.read()"
+
+
+def test_a_second_writer_is_told_who_holds_the_journal(lmdb_store: LmdbStore) -> None:
+    program = """
+try: LmdbStore.open(path)
+except StoreLocked as error: print(error.pid, error)
+"""
+    told = run_program(program, lmdb_store.path)
+    assert told.startswith(f"{os.getpid()} the journal {lmdb_store.path} is in use by process {os.getpid()}")
+
+
+def test_a_second_open_in_one_process_is_refused(lmdb_store: LmdbStore) -> None:
+    for read_only in (False, True):
+        with pytest.raises(StoreLocked) as refusal:
+            LmdbStore.open(lmdb_store.path, read_only=read_only)
+        assert refusal.value.pid == os.getpid()
+    assert write(lmdb_store, events(key(), 0)) == 1
+
+
+def test_a_refused_writer_leaves_the_owners_name(lmdb_store: LmdbStore) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreLocked) as refusal:
+            LmdbStore.open(lmdb_store.path)
+        assert refusal.value.pid == os.getpid()
+
+
+def test_closing_lets_the_next_writer_in(lmdb_store: LmdbStore) -> None:
+    write(lmdb_store, events(key(), 0))
+    lmdb_store.close()
+    run_program("store = LmdbStore.open(path); write(store, events(key(), 1)); store.close()", lmdb_store.path)
+    again = LmdbStore.open(lmdb_store.path)
+    assert again.head(key()) == 2
+    again.close()
+
+
+def test_killing_the_owner_frees_the_journal(tmp_path: Path) -> None:
+    with running(HOLD, tmp_path / "journal") as owner:
+        with pytest.raises(StoreLocked) as refusal:
+            LmdbStore.open(tmp_path / "journal")
+        assert refusal.value.pid == owner.pid
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        store = LmdbStore.open(tmp_path / "journal")
+        assert store.head(key()) == 3 and store.verify() == []
+        store.close()
+
+
+def test_another_process_reads_while_the_writer_works(tmp_path: Path) -> None:
+    with running(HOLD, tmp_path / "journal"):
+        reader = LmdbStore.open(tmp_path / "journal", read_only=True)
+        assert reader.head(key()) == 3
+        assert list(dump(reader)) == [key()]
+        assert reader.verify() == []
+        reader.backup(tmp_path / "backup")
+        reader.close()
+    copy = LmdbStore.open(tmp_path / "backup")
+    assert copy.head(key()) == 3
+    copy.close()
+
+
+def test_a_reader_in_another_process_sees_each_commit_whole(lmdb_store: LmdbStore) -> None:
+    """J5: the two workflows are written by one batch, so a reader that takes the second one first never finds it ahead."""
+    program = """
+store = LmdbStore.open(path, read_only=True)
+print("ready", flush=True)
+seen = 0
+while seen < 300:
+    second = store.head(key("b"))
+    first = store.head(key("a"))
+    assert first >= second >= seen, (first, second, seen)
+    seen = second
+print("done", flush=True)
+"""
+    write(lmdb_store, events(key("a"), 0), events(key("b"), 0))
+    with running(program, lmdb_store.path) as reader:
+        head = 1
+        while head < 300:
+            head = write(lmdb_store, events(key("a"), head), events(key("b"), head))
+        assert reader.stdout is not None and reader.stdout.readline() == "done\n"
+
+
+def test_a_read_only_store_refuses_every_write(lmdb_store: LmdbStore) -> None:
+    program = """
+store = LmdbStore.open(path, read_only=True)
+for write in (lambda: store.apply([events(key(), 0)]), lambda: store.purge([key()])):
+    try: write()
+    except StoreNotWritable as error: print(error)
+"""
+    refusals = run_program(program, lmdb_store.path).splitlines()
+    assert refusals == [f"the journal {lmdb_store.path} was opened for reading only"] * 2
+    assert issubclass(StoreNotWritable, Exception)
+
+
+def test_the_snapshot_of_a_dead_reader_is_let_go(lmdb_store: LmdbStore) -> None:
+    """J5: a reader that was killed in a read must not keep the file growing."""
+    program = """
+store = LmdbStore.open(path, read_only=True)
+view = store._environment.view().__enter__()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    write(lmdb_store, *full_workflow(key()))
+    with running(program, lmdb_store.path) as reader:
+        assert lmdb_store.stats().readers == 2
+        reader.kill()
+        reader.wait()
+    lmdb_store.reopen()
+    write(lmdb_store, events(key(), 3))
+    assert lmdb_store.stats().readers == 1
+
+
+def test_a_long_read_does_not_block_the_writer(lmdb_store: LmdbStore) -> None:
+    """J5: the reader keeps its moment, the writer goes on."""
+    write(lmdb_store, events(key(), 0))
+    with lmdb_store._environment.view() as view:
+        before = view.txn.stat(view.tables.rows)["entries"]
+        for head in range(1, 50):
+            write(lmdb_store, events(key(), head))
+        assert view.txn.stat(view.tables.rows)["entries"] == before
+    assert lmdb_store.head(key()) == 50
