@@ -26,6 +26,7 @@ from aion_trio.codec.shapes import Hook, Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
 
 _named: Any = cols
+_TAKEN = frozenset({"cl", "converter"})
 Description = Callable[[Any, Shapes], Shape]
 
 
@@ -45,7 +46,7 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
     name = readable(annotation)
     _require_plain_init(cls)
     fields = {field: shapes.of(hint) for field, hint in _fields(annotation).items()}
-    plain_of, build_of = _generated(cls, fields)
+    plain_of, build_of = _generated(annotation, fields)
     named_tuple = cols.is_namedtuple(cls)
 
     def plain(value: Any) -> Any:
@@ -87,20 +88,23 @@ def _refusal(name: str, fields: Mapping[str, Shape], data: Any, error: Exception
     missing = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
     if missing in fields and missing not in data:
         return Misfit(f"{fields[missing].name} (the field has no default)", "nothing", f".{missing}")
-    return Misfit(f"{name}", f"fields that it refuses ({type(error).__name__}: {error})")
+    return Misfit(name, f"fields that it refuses ({type(error).__name__}: {error})")
 
 
 def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
     cls: Any = get_origin(annotation) or annotation
     name = readable(annotation)
     variables = _variables(annotation)
-    members = {key: shapes.of(_filled(hint, variables)) for key, hint in _hints(cls).items()}
+    hints = _hints(cls)
+    members = {key: shapes.of(_filled(hint, variables)) for key, hint in hints.items()}
+    # `__required_keys__` cannot see a NotRequired inside an annotation that is a string.
+    required = [key for key, hint in hints.items() if key in cls.__required_keys__ and get_origin(hint) is not typing.NotRequired]
 
     def hook(converts: Mapping[str, Hook]) -> Hook:
         def convert(value: Any) -> Any:
             if not is_mapping(value):
                 raise misfit(name, value)
-            for key in cls.__required_keys__:
+            for key in required:
                 if key not in value:
                     raise Misfit("a value (the key is required)", "nothing", f"[{key!r}]")
             try:
@@ -115,8 +119,11 @@ def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
     return Shape(name, plain, build, frozenset({dict}), frozenset({dict}), hashable=False)
 
 
-def _generated(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
+def _generated(annotation: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
     """The functions that cattrs writes for a class, with our hooks for its fields."""
+    cls: Any = get_origin(annotation) or annotation
+    if not _TAKEN.isdisjoint(fields):
+        return _written_out(cls, fields)
     converter = Converter(detailed_validation=False)
     hooks: dict[str, Any] = {
         name: override(unstruct_hook=shape.plain, struct_hook=_with_type(shape.build)) for name, shape in fields.items()
@@ -127,8 +134,23 @@ def _generated(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[A
         plain = _named.namedtuple_dict_unstructure_factory(cls, converter, **hooks)
         build = _named.namedtuple_dict_structure_factory(cls, converter, **hooks)
     else:
-        plain = make_dict_unstructure_fn(cls, converter, **hooks)
-        build = make_dict_structure_fn(cls, converter, **hooks)
+        filled = annotation if annotation is not cls or not getattr(cls, "__parameters__", ()) else cls[(Any,) * len(cls.__parameters__)]
+        plain = make_dict_unstructure_fn(filled, converter, **hooks)
+        build = make_dict_structure_fn(filled, converter, **hooks)
+    return plain, build
+
+
+def _written_out(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
+    """The same for a class with a field whose name cattrs keeps for an argument of its own."""
+    aliases = {field.name: field.alias or field.name for field in attrs.fields(cls)} if attrs.has(cls) else {}
+
+    def plain(value: Any) -> dict[str, Any]:
+        return {name: shape.plain(getattr(value, name)) for name, shape in fields.items()}
+
+    def build(data: Any, _annotation: Any) -> Any:
+        given = {aliases.get(name, name): shape.build(data[name]) for name, shape in fields.items() if name in data}
+        return cls(**given)
+
     return plain, build
 
 

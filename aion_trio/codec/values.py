@@ -113,12 +113,12 @@ class Arguments:
         if list(map(type, args)) == self._flat:
             return encode_flat(args)
         self._require_arity(len(args))
+        plain = self._convert(args, "plain")
         try:
-            return encode(self._convert(args, "plain"))
-        except InvalidInputError as error:
-            if not error.path.startswith("["):
-                raise
-            raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
+            return encode(plain)
+        except InvalidInputError:
+            self._name_fault(plain)
+            raise
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an array; InvalidInputError if it does not fit the parameters."""
@@ -139,6 +139,15 @@ class Arguments:
                 error = found.error(self._parameters[len(converted)].name)
                 raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
         return converted
+
+    def _name_fault(self, plain: Sequence[object]) -> None:
+        """Raise the fault of the first argument that cannot be encoded, under its parameter's name."""
+        for parameter, value in zip(self._parameters, plain, strict=False):
+            try:
+                encode(value)
+            except InvalidInputError as error:
+                path = f"{parameter.name}{error.path}"
+                raise InvalidInputError(f"{self._owner}: {parameter.name}{'' if error.path else ': '}{error}", path) from None
 
     def _require_arity(self, count: int) -> None:
         if self._needed <= count <= len(self._parameters):

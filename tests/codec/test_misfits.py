@@ -1,0 +1,187 @@
+"""What does not fit is refused: what was expected, what was found, and where."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+
+from aion_trio.codec import Arguments, Parameter, Value, encode, plain_data
+from aion_trio.errors import InvalidInputError, UnsupportedTypeError
+
+from .data import Colour, Computed, Options, Order, Page, Pair, Parcel, Tree
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (int, "3", "v: expected int, found str '3'"),
+        (int, True, "v: expected int, found bool True"),
+        (int, 3.0, "v: expected int, found float 3.0"),
+        (int, None, "v: expected int, found None"),
+        (bool, 1, "v: expected bool, found int 1"),
+        (float, "1", "v: expected float, found str '1'"),
+        (float, True, "v: expected float, found bool True"),
+        (float, 10**400, "v: expected float, found int 1"),
+        (str, 1, "v: expected str, found int 1"),
+        (str, b"x", "v: expected str, found bytes b'x'"),
+        (bytes, "x", "v: expected bytes, found str 'x'"),
+        (None, 0, "v: expected None, found int 0"),
+        (dt.date, dt.datetime(2024, 1, 1), "v: expected date (or ISO 8601 text), found datetime"),
+        (dt.datetime, "soon", "v: expected datetime (or ISO 8601 text), found str 'soon'"),
+        (dt.timedelta, "1", "v: expected timedelta (or seconds), found str '1'"),
+        (UUID, "1", "v: expected UUID (or its text), found str '1'"),
+        (Decimal, 1.5, "v: expected Decimal (or its text), found float 1.5"),
+        (Colour, "green", "v: expected Colour ('red', 'blue'), found str 'green'"),
+        (Literal["a", 1], True, "v: expected Literal['a', 1], found bool True"),
+        (list[int], "abc", "v: expected list[int], found str 'abc'"),
+        (list[str], "abc", "v: expected list[str], found str 'abc'"),
+        (list[int], [1, "2"], "v[1]: expected int, found str '2'"),
+        (set[int], {"a"}, "v[0]: expected int, found str 'a'"),
+        (tuple[int, str], (1,), "v: expected tuple[int, str] (2 elements), found 1 elements"),
+        (tuple[int, str], (1, 2), "v[1]: expected str, found int 2"),
+        (dict[str, int], {"a": "b"}, "v['a']: expected int, found str 'b'"),
+        (dict[str, int], {1: 1}, "v key 1: expected str, found int 1"),
+        (dict[str, int], [1], "v: expected dict[str, int], found list [1]"),
+        (int | None, "x", "v: expected int | None, found str 'x'"),
+        (Parcel, 1, "v: expected Parcel, found int 1"),
+        (Parcel, {"note": "n"}, "v.weight: expected int (the field has no default), found nothing"),
+        (Parcel, Parcel("1"), "v.weight: expected int, found str '1'"),  # type: ignore[arg-type]
+        (Order, {"id": "o", "parcels": [{"weight": 1}, {"weight": "2"}]}, "v.parcels[1].weight: expected int, found str '2'"),
+        (Order, Order("o", [Parcel(1), Parcel(2), Parcel(None)]), "v.parcels[2].weight: expected int, found None"),  # type: ignore[arg-type]
+        (Tree, Tree(1, [Tree(2, [Tree("x")])]), "v.children[0].children[0].value: expected int, found str 'x'"),  # type: ignore[arg-type]
+        (Page[int], Page([1, "a"]), "v.items[1]: expected int, found str 'a'"),
+        (Pair, Pair(1, Parcel("z")), "v.right.weight: expected int, found str 'z'"),  # type: ignore[arg-type]
+        (Options, {}, "v['depth']: expected a value (the key is required), found nothing"),
+        (Options, {"depth": "x"}, "v['depth']: expected int, found str 'x'"),
+        (Computed, {"width": -1}, "v: expected Computed, found fields that it refuses (ValueError: a width is not negative)"),
+    ],
+)
+def test_the_message_says_what_was_expected_what_was_found_and_where(annotation: Any, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Value(annotation, "v").encode(value)
+    assert str(caught.value).startswith(message)
+    assert caught.value.path == message.split(":")[0]
+
+
+def test_the_same_holds_when_a_payload_is_read() -> None:
+    data = encode({"id": "o", "parcels": [{"weight": 1}, {"weight": "2"}]})
+    with pytest.raises(InvalidInputError) as caught:
+        Value(Order, "order").decode(data)
+    assert caught.value.path == "order.parcels[1].weight"
+
+
+def test_an_instance_of_a_subclass_is_refused_rather_than_cut_down() -> None:
+    @dataclass
+    class Crate(Parcel):
+        lid: bool = True
+
+    with pytest.raises(InvalidInputError, match="Parcel itself, found its subclass Crate"):
+        Value(Parcel).encode(Crate(1))
+
+
+def test_an_instance_without_one_of_its_fields_is_refused() -> None:
+    broken = Parcel(1)
+    del broken.weight
+    with pytest.raises(InvalidInputError, match="without one"):
+        Value(Parcel).encode(broken)
+
+
+def test_a_lone_surrogate_is_refused_in_any_place() -> None:
+    for annotation, value in ((str, "\ud800"), (Any, ["\ud800"]), (Parcel, Parcel(1, "\ud800"))):
+        with pytest.raises(InvalidInputError, match="surrogate"):
+            Value(annotation).encode(value)
+
+
+class TestArguments:
+    arguments = Arguments("ship", [Parameter("order", Order), Parameter("cents", int), Parameter("note", str, required=False)])
+
+    def test_the_path_begins_with_the_parameter(self) -> None:
+        with pytest.raises(InvalidInputError, match=r"^ship: order.parcels\[0\].weight: expected int, found str") as caught:
+            self.arguments.encode((Order("o", [Parcel("1")]), 1))  # type: ignore[arg-type]
+        assert caught.value.path == "order.parcels[0].weight"
+
+    @pytest.mark.parametrize("count", [0, 1, 4])
+    def test_a_wrong_number_of_arguments_is_refused(self, count: int) -> None:
+        with pytest.raises(InvalidInputError, match=rf"ship\(order, cents, note=…\): expected 2 to 3 arguments, found {count}"):
+            self.arguments.encode((1,) * count)
+
+    def test_arguments_that_were_left_out_are_not_stored(self) -> None:
+        assert self.arguments.decode(self.arguments.encode((Order("o", []), 1))) == (Order("o", []), 1)
+
+    def test_a_payload_with_too_many_arguments_is_refused(self) -> None:
+        with pytest.raises(InvalidInputError, match="expected 2 to 3 arguments, found 5"):
+            self.arguments.decode(encode([1, 2, 3, 4, 5]))
+
+    def test_a_payload_that_is_no_array_is_refused(self) -> None:
+        with pytest.raises(InvalidInputError, match="array of arguments, found dict"):
+            self.arguments.decode(encode({}))
+
+    def test_plain_arguments_are_checked_too(self) -> None:
+        plain = Arguments("add", [Parameter("a", int), Parameter("b", int)])
+        assert plain.decode(plain.encode((1, 2))) == (1, 2)
+        with pytest.raises(InvalidInputError, match="add: b: expected int, found bool True"):
+            plain.encode((1, True))
+
+    def test_an_argument_that_is_not_plain_data_is_named(self) -> None:
+        free = Arguments("f", [Parameter("x"), Parameter("y")])
+        with pytest.raises(InvalidInputError, match="f: y: .*found Parcel") as caught:
+            free.encode((1, Parcel(1)))
+        assert caught.value.path == "y"
+
+
+class Opaque:
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+
+@dataclass
+class Wants:
+    seed: InitVar[int]
+    value: int = 0
+
+
+@dataclass
+class Holds:
+    inner: Opaque
+
+
+@pytest.mark.parametrize(
+    ("annotation", "names"),
+    [
+        (Opaque, "Opaque"),
+        (list[Opaque], "Opaque"),
+        (dict[str, Opaque | None], "Opaque"),
+        (Holds, "Opaque"),
+        (Callable[[], int], "Callable"),
+        (type[int], "type"),
+        (asyncio.Event, "Event"),
+        (complex, "complex"),
+        (Wants, "InitVar seed"),
+        (Literal["red", Colour.RED], "stored alike"),
+    ],
+)
+def test_a_type_that_cannot_be_stored_is_refused_before_any_value(annotation: Any, names: str) -> None:
+    with pytest.raises(UnsupportedTypeError, match=names):
+        Value(annotation)
+
+
+def test_a_class_that_was_refused_once_is_refused_again() -> None:
+    for _ in range(2):
+        with pytest.raises(UnsupportedTypeError):
+            Value(Holds)
+
+
+def test_plain_data_takes_values_by_their_own_classes() -> None:
+    value = {"order": Order("o", [Parcel(1)]), "colour": Colour.RED, "pair": (Parcel(2), 3)}
+    assert Value(Order).decode(encode(plain_data(value)["order"])) == Order("o", [Parcel(1)])
+    assert plain_data(value)["colour"] == "red"
+    assert plain_data(value)["pair"] == ({"weight": 2, "note": ""}, 3)
+    with pytest.raises(InvalidInputError, match="Opaque"):
+        plain_data([Opaque(1)])

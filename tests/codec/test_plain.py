@@ -1,0 +1,142 @@
+"""Plain data: exact, deterministic, and refused clearly where it is not plain."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+import subprocess
+import sys
+from collections import OrderedDict
+from decimal import Decimal
+from typing import Any
+
+import cbor2
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from aion_trio.codec import decode, digest, encode
+from aion_trio.codec.plain import MAX_DEPTH
+from aion_trio.errors import InvalidInputError, JournalFormatError
+
+from .data import PLAIN, Parcel
+
+
+@given(PLAIN)
+def test_plain_data_comes_back_equal(value: Any) -> None:
+    assert decode(encode(value)) == value
+
+
+@given(PLAIN)
+def test_encoding_what_was_decoded_gives_the_same_bytes(value: Any) -> None:
+    """K3: an input that went through the journal has the digest of the one that went in."""
+    data = encode(value)
+    assert encode(decode(data)) == data
+    assert digest(data) == digest(encode(decode(data)))
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_an_aware_datetime_keeps_its_instant_and_its_offset(value: dt.datetime) -> None:
+    back = decode(encode(value))
+    assert back.utcoffset() == value.utcoffset()
+    assert back.replace(tzinfo=None) == value.replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("seconds", [28, 3208, -28, 86399])
+def test_an_offset_below_a_minute_survives(seconds: int) -> None:
+    value = dt.datetime(1900, 1, 1, tzinfo=dt.timezone(dt.timedelta(seconds=seconds, microseconds=5)))
+    assert decode(encode(value)).utcoffset() == value.utcoffset()
+
+
+def test_a_naive_datetime_stays_naive() -> None:
+    assert decode(encode(dt.datetime(2024, 5, 6, 7, 8, 9, 10))) == dt.datetime(2024, 5, 6, 7, 8, 9, 10)
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1E+400", "0.00", "1.10"])
+def test_a_decimal_keeps_its_digits_and_its_kind(text: str) -> None:
+    back = decode(encode([Decimal(text)]))[0]
+    assert isinstance(back, Decimal)
+    assert str(back) == text
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, -0.0, 5e-324, 2**70, -(2**70), "", b"", 1.0])
+def test_numbers_at_the_edge_come_back_as_what_they_are(value: Any) -> None:
+    back = decode(encode(value))
+    assert (type(back), repr(back)) == (type(value), repr(value))
+
+
+def test_nan_comes_back_as_a_float() -> None:
+    back = decode(encode(math.nan))
+    assert type(back) is float
+    assert math.isnan(back)
+
+
+def test_tuples_come_back_as_lists_and_frozensets_as_sets() -> None:
+    back = decode(encode({"t": (1, (2,)), "f": frozenset({3})}))
+    assert back == {"t": [1, [2]], "f": {3}}
+    assert type(back["f"]) is set
+
+
+def test_a_mapping_keeps_its_order() -> None:
+    assert list(decode(encode(OrderedDict(b=1, a=2)))) == ["b", "a"]
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
+    """K1: sets are ordered by the encoded bytes of their elements."""
+    program = "from aion_trio.codec import encode; print(encode({'s': {'a', 'bb', 'ccc', 1, 2, b'x', ('t', 1)}}).hex())"
+    seeds = ("0", "1", "2")
+    path = os.pathsep.join(filter(None, sys.path))
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": path}, capture_output=True, check=True, text=True
+        ).stdout
+        for seed in seeds
+    }
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "says"),
+    [
+        ({"order": [1, Parcel(2)]}, "['order'][1]", "found Parcel"),
+        ([object()], "[0]", "found object"),
+        ({"a": "\ud800"}, "['a']", "surrogate"),
+        ([1, "\udfff"], "[1]", "surrogate"),
+        ({"f": print}, "['f']", "plain data"),
+    ],
+)
+def test_what_is_not_plain_is_refused_with_its_path(value: Any, path: str, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says) as caught:
+        encode(value)
+    assert caught.value.path == path
+
+
+def test_cyclic_data_is_refused() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    with pytest.raises(InvalidInputError):
+        encode(cycle)
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 10, 2_000])
+def test_data_that_could_not_be_read_back_is_refused_when_it_is_encoded(depth: int) -> None:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    with pytest.raises(InvalidInputError, match="read back"):
+        encode(value)
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=400)
+def test_arbitrary_bytes_decode_or_are_a_format_error(data: bytes) -> None:
+    try:
+        decode(data)
+    except JournalFormatError:
+        pass
+
+
+@pytest.mark.parametrize("tag", [5, 28, 29, 35, 36])
+def test_tags_that_can_cost_more_than_their_length_are_refused(tag: int) -> None:
+    with pytest.raises(JournalFormatError):
+        decode(cbor2.dumps(cbor2.CBORTag(tag, [10**9, 1])))
