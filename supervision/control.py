@@ -54,8 +54,9 @@ class Settings:
 class Order:
     """Something that the loop is asked to do for a task that waits for it."""
 
-    def __init__(self, work: Callable[[Order], Awaitable[Any]]) -> None:
+    def __init__(self, work: Callable[[Order], Awaitable[Any]], *, adds: bool) -> None:
         self.work = work
+        self.adds = adds  # a child, which is to find those before it up
         self.done = trio.Event()
         self.outcome: Outcome[Any] | None = None
         self.abandoned = False
@@ -90,13 +91,17 @@ class Control:
         self._drains = True
         self._starting: trio.CancelScope | None = None
         self._draining: trio.CancelScope | None = None
+        self._doomed = False  # a child has raised what is no Exception: the nursery cancels the body, which then aborts
         self._over = False  # auto-shutdown: the block is to be left
 
     # What others may do at any time.
 
     def stop(self) -> None:
         """Stop all children in order. Safe to call again."""
-        self.stop_asked = True
+        if not self.stop_asked:
+            self.stop_asked = True
+            for slot in tuple(self._ends):
+                self._take_end(slot)  # what ended before is told, and needs no answer any more; what fails from now on goes up
         if self._starting is not None:
             self._starting.cancel()
         self._news.set()
@@ -113,12 +118,12 @@ class Control:
         self.body_left = True
         self._news.set()
 
-    async def carry_out(self, work: Callable[[Order], Awaitable[Any]]) -> Any:
+    async def carry_out(self, work: Callable[[Order], Awaitable[Any]], *, adds: bool = False) -> Any:
         """Have the loop do ``work`` and wait for it; if this is cancelled, `Order.abandoned` tells the work so."""
         if self.stop_asked or self.finished.is_set():
             await trio.lowlevel.checkpoint()
             raise ActorStopped(f"{self.path} is stopping")
-        order = Order(work)
+        order = Order(work, adds=adds)
         self._orders.append(order)
         self._news.set()
         try:
@@ -181,32 +186,44 @@ class Control:
 
     async def _start_all(self) -> None:
         for slot in tuple(self.slots.values()):
-            if not self.stop_asked and not await self._start(slot) and not self.stop_asked:
+            if not self._halted and not await self._start(slot) and not self._halted:
                 raise StartFailed(f"{slot.path} did not start") from (slot.exit.error if slot.exit else None)
         self.ready.set()
 
     async def _look_after(self) -> None:
-        while not self.stop_asked and self._more_to_come():
-            with trio.move_on_at(min((slot.due for slot in self.slots.values()), default=math.inf)):
+        while not self.stop_asked and (self._doomed or self._more_to_come()):
+            with trio.move_on_at(math.inf if self._doomed else min((slot.due for slot in self.slots.values()), default=math.inf)):
                 await self._news.wait()
             self._news = trio.Event()
-            while self._ends and not self.stop_asked:
+            while self._ends and not self._halted:
                 slot = next(iter(self._ends))
-                await self._answer(slot, self._ends.pop(slot))
-            while self._orders and not self.stop_asked:
-                await self._obey(self._orders.pop(0))
+                await self._answer(slot, self._take_end(slot))
             await self._start_due()
+            await self._obey_all()
+
+    @property
+    def _halted(self) -> bool:
+        """Nothing is to be started any more."""
+        return self.stop_asked or self._doomed
 
     def _more_to_come(self) -> bool:
-        if not self.body_left or self._ends or self._orders:
-            return True
-        return any(slot.pending for slot in self.slots.values())
+        return not self.body_left or bool(self._orders) or any(slot.pending for slot in self.slots.values())
 
     async def _start_due(self) -> None:
         now = trio.current_time()
         for slot in [each for each in self.slots.values() if each.due <= now]:
-            if self.stop_asked or not await self._start(slot):
+            if self._halted or not await self._start(slot):
                 return  # how that one ended is to be answered before the next is started
+
+    async def _obey_all(self) -> None:
+        for order in tuple(self._orders):
+            if not self._halted and not (order.adds and self._group_is_down()):
+                self._orders.remove(order)
+                await self._obey(order)
+
+    def _group_is_down(self) -> bool:
+        """Some wait to be run again, and who comes after them relies on them."""
+        return self.settings.strategy is not Strategy.ONE_FOR_ONE and any(slot.due < math.inf for slot in self.slots.values())
 
     async def _obey(self, order: Order) -> None:
         if order.abandoned:
@@ -236,9 +253,13 @@ class Control:
         try:
             await slot.live(run)
         finally:
-            # What is no Exception takes the whole block down by way of the nursery; there is nothing to answer.
-            if run.exit is not None and (run.exit.error is None or run.exit.failure is not None):
+            if run.exit is None or (run.exit.error is not None and run.exit.failure is None):
+                self._doomed = True
+                if self._starting is not None:
+                    self._starting.cancel()
+            else:
                 self._ends[slot] = run.exit
+                slot.unanswered = True
             self._news.set()
 
     async def _stop(self, slot: Slot, *, drain: bool) -> None:
@@ -269,9 +290,8 @@ class Control:
         self.instruments.tell(lambda each: each.child_unresponsive(path, waited, stack))
 
     async def _stop_all(self, *, drain: bool) -> list[Exception]:
-        """Stop all in reverse order; returns what was raised since the stop began."""
+        """Stop all in reverse order; returns what was raised and found no answer any more."""
         self.stop_asked = True
-        self._ends.clear()
         for slot in reversed(tuple(self.slots.values())):
             await self._stop(slot, drain=drain)
             slot.bury_mailbox()
@@ -284,7 +304,8 @@ class Control:
         if slot.child.restart.applies(exit):
             await self._restart(slot, exit)
         elif slot.child.significant and self._is_over():
-            self._over = self.stop_asked = True
+            self._over = True
+            self.stop()
 
     def _is_over(self) -> bool:
         if self.settings.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT:
@@ -299,11 +320,9 @@ class Control:
         slot.streak = 1 if exit.ran_for >= slot.child.backoff.reset_after else slot.streak + 1
         delay = slot.child.backoff.delay(slot.streak, self._random)
         self.instruments.tell(lambda each: each.child_restarting(slot.path, delay, slot.streak))
+        # Those of the group that were waiting already keep their back-off; all wait for the longest, to start in order.
+        slot.due = max([now + delay, *(each.due for each in self._group(slot) if each.due < math.inf)])
         await self._stop_siblings(slot)
-        slot.due = now + delay
-        for sibling in self._group(slot):
-            if sibling.child.restart is not Restart.TEMPORARY:
-                sibling.due = slot.due  # also one that had returned: the fall may have undone what it did
 
     def _group(self, slot: Slot) -> list[Slot]:
         """Those that are restarted with ``slot``, itself included, in the order of start."""
@@ -314,15 +333,24 @@ class Control:
         for sibling in reversed(self._group(slot)):
             if sibling is not slot:
                 await self._stop(sibling, drain=False)
-                if sibling in self._ends:  # of itself at the same time, or by our stopping it: one restart does for all
-                    self._note(self._ends.pop(sibling))
+                self._note(self._settle(sibling))  # of itself at the same time, or by our stopping it: one restart does for all
+                if sibling.child.restart is not Restart.TEMPORARY:
+                    sibling.due = slot.due  # also one that had returned: the fall may have undone what it did
 
-    def _note(self, exit: Exit) -> None:
+    def _settle(self, slot: Slot) -> Exit | None:
+        """Take the end of ``slot`` for answered; not once the stop has begun, which is to hear of every failure."""
+        return self._take_end(slot) if slot in self._ends and not self.stop_asked else None
+
+    def _take_end(self, slot: Slot) -> Exit:
+        slot.unanswered = False
+        return self._ends.pop(slot)
+
+    def _note(self, exit: Exit | None) -> None:
         """Remember a failure for as long as the restart that it led to counts against the budget."""
         now = trio.current_time()
         while self._failures and self._failures[0][0] <= now - self.settings.budget.per:
             self._failures.popleft()
-        if exit.failure is not None:
+        if exit is not None and exit.failure is not None:
             self._failures.append((now, exit.failure))
 
     def _give_up(self) -> None:
@@ -339,7 +367,7 @@ class Control:
         if await self._start(slot, order) and not order.abandoned:
             return slot.value
         await self.remove(slot.child.name)
-        if self.stop_asked:
+        if self._halted:
             raise ActorStopped(f"{self.path} is stopping")
         raise StartFailed(f"{slot.path} did not start") from (slot.exit.failure if slot.exit else None)
 
@@ -347,7 +375,7 @@ class Control:
         """Stop the child called ``name`` and forget it."""
         slot = self.slots[name]
         await self._stop(slot, drain=True)
-        self._ends.pop(slot, None)
+        self._settle(slot)
         slot.bury_mailbox()
         slot.forget_watchers()
         del self.slots[name]
@@ -357,7 +385,9 @@ class Control:
         """Stop the child called ``name`` if it is up, and start it; this spends no budget and concerns no sibling."""
         slot = self.slots[name]
         await self._stop(slot, drain=False)
-        self._ends.pop(slot, None)
+        self._settle(slot)
+        if self._halted:
+            raise ActorStopped(f"{self.path} is stopping")
         slot.streak = 0
         if await self._start(slot):
             return slot.value

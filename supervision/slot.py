@@ -26,7 +26,7 @@ class State(enum.Enum):
     STARTING = "starting"  #: has not called ``started()``
     RUNNING = "running"
     STOPPING = "stopping"
-    WAITING = "waiting"  #: for its back-off
+    WAITING = "waiting"  #: for its back-off, or for its supervisor to answer its end
     DONE = "done"  #: will not be run again by itself
 
 
@@ -99,20 +99,21 @@ class Slot:
         self.runs = self.streak = 0
         self.due = math.inf
         self.watchers: dict[object, Callable[[Exit | None], None]] = {}
+        self.unanswered = False  # its last run has ended, and the supervisor has not come to it yet
         self.gone = False  # there will be no further run
         self._inner: list[Inspectable] = []
 
     @property
     def pending(self) -> bool:
-        """It is up, or will be."""
-        return self.run is not None or self.due < math.inf
+        """It is up, or will be, or may be."""
+        return self.run is not None or self.due < math.inf or self.unanswered
 
     @property
     def state(self) -> State:
         run = self.run
         if run is not None:
             return State.STOPPING if run.stopping else State.RUNNING if run.up else State.STARTING
-        if self.due < math.inf:
+        if self.due < math.inf or self.unanswered:
             return State.WAITING
         return State.DONE if self.runs else State.IDLE
 

@@ -91,7 +91,7 @@ class Supervisor:
         is stopping; then, and if this is cancelled, the child is not there.
         """
         self._refuse_starting_child()
-        return await self._control.carry_out(lambda order: self._control.add(child, order))
+        return await self._control.carry_out(lambda order: self._control.add(child, order), adds=True)
 
     async def remove(self, name: str) -> Exit | None:
         """Stop a child as at the end, forget it, and say how its last run ended.
