@@ -20,10 +20,14 @@ ROOT = Path(__file__).resolve().parent
 PROJECT = ROOT / "pyproject.toml"
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> None:
-    """Run a command; the first one that fails ends the program with its exit status."""
-    status = subprocess.run([str(part) for part in command], cwd=cwd, check=False).returncode
-    if status:
+def status_of(*command: str | Path, cwd: Path = ROOT) -> int:
+    """Run a command; its exit status."""
+    return subprocess.run([str(part) for part in command], cwd=cwd, check=False).returncode
+
+
+def run(*command: str | Path) -> None:
+    """Run a command; if it fails, the program ends with its exit status."""
+    if status := status_of(*command):
         sys.exit(status if status > 0 else 1)
 
 
@@ -96,13 +100,17 @@ def test(options: list[str]) -> None:
     home = ROOT / ".check"
     bin_dir = open_venv(home / "venv", set_up_tools)
     install_wheel(bin_dir, with_tools=False)
-    run(bin_dir / "ruff", "check", "-q")
-    run(bin_dir / "ruff", "format", "--check", "-q")
-    run(bin_dir / "lint-imports", "--no-cache")
-    run(bin_dir / "mypy")
-    run(bin_dir / "basedpyright", "--pythonpath", bin_dir / "python")
     os.environ["AION_TRIO_TREE"] = str(ROOT)
-    run(bin_dir / "pytest", *options, cwd=copy_tests(home))
+    checks = {
+        "lint": status_of(bin_dir / "ruff", "check", "-q"),
+        "format": status_of(bin_dir / "ruff", "format", "--check", "-q"),
+        "layers": status_of(bin_dir / "lint-imports", "--no-cache"),
+        "mypy": status_of(bin_dir / "mypy"),
+        "pyright": status_of(bin_dir / "basedpyright", "--pythonpath", bin_dir / "python"),
+        "tests": status_of(bin_dir / "pytest", *options, cwd=copy_tests(home)),
+    }
+    failed = [name for name, status in checks.items() if status]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import aion_trio
 from tests.project.tree import TREE, sources
 
 SHIPPED = (".py", ".csv", "py.typed")
@@ -61,3 +63,8 @@ def test_nothing_imports_the_two_libraries_by_their_bare_names() -> None:
     folders = ("aion_trio", "stores", "supervision", "tests", "benchmarks")
     found = [path for folder in folders for path in (TREE / folder).rglob("*.py") if bare.search(path.read_text())]
     assert found == []
+
+
+@pytest.mark.skipif("AION_TRIO_TREE" not in os.environ, reason="only where the wheel is installed")
+def test_the_package_under_test_is_the_installed_one() -> None:
+    assert "site-packages" in Path(aion_trio.__file__).parts
