@@ -58,7 +58,8 @@ def failure_of(exc: BaseException, codec: Codec = PLAIN, raises: Sequence[type[E
 def exception_of(failure: Failure, raises: Sequence[type[Exception]] = (), activity: str = "", codec: Codec = PLAIN) -> Exception:
     """What the caller of an activity gets: the exception itself if `raises` lists its type, else ActivityFailedError.
 
-    A time-out is an ActivityTimedOutError. The cause chain hangs on `__cause__`.
+    A time-out is an ActivityTimedOutError. The cause chain hangs on `__cause__`. JournalFormatError for details that cannot be read
+    (damaged, or of a codec that is not configured): workflow code must not go another way because of them.
     """
     kind, name, message, _, cause, _ = failure
     itself = _listed(failure, raises, codec)

@@ -22,6 +22,8 @@ from aion_trio.codec.frames import completed
 from aion_trio.codec.misfit import Misfit
 from aion_trio.codec.narrow import is_dict, is_list, is_set
 from aion_trio.codec.plain import decode, encode
+from aion_trio.codec.shapes import Shape
+from aion_trio.codec.values import shape_of
 from aion_trio.errors import AionError, InvalidInputError, UnknownEventError
 from aion_trio.events import ACTIVITY_SCHEDULED, CLASSES, FIELD_NAMES, Raw, datetime_of
 
@@ -67,7 +69,7 @@ def from_line(line: str) -> Line:
         key = _key(code, field)
         if key not in record:
             break
-        raw.append(_checked(code, field, _field(field, key, record[key])))
+        raw.append(_checked(_field_shapes(code)[field], key, _field(field, key, record[key])))
     try:
         return workflow_id, namespace, seq, completed(raw)
     except AionError:
@@ -118,19 +120,17 @@ def _field(field: str, key: str, value: Any) -> Any:
         raise InvalidInputError(f"{key}: {error}", key) from None
 
 
-def _checked(code: int, field: str, value: Any) -> Any:
+def _checked(shape: Shape, key: str, value: Any) -> Any:
     """`value` if it has the type of the event's field."""
     try:
-        _field_shapes(code)[field].build(value)
+        shape.build(value)
     except Misfit as found:
-        raise found.error(field) from None
+        raise found.error(key) from None
     return value
 
 
 @cache
-def _field_shapes(code: int) -> Mapping[str, Any]:
-    from aion_trio.codec.values import shape_of
-
+def _field_shapes(code: int) -> Mapping[str, Shape]:
     cls = CLASSES[code]
     hints = get_type_hints(cls)
     return {field.name: shape_of(hints[field.name]) for field in fields(cls)}

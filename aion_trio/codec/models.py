@@ -16,6 +16,7 @@ from uuid import UUID
 from aion_trio.codec.misfit import Misfit, misfit
 from aion_trio.codec.narrow import is_mapping
 from aion_trio.codec.shapes import Shape, Shapes, readable
+from aion_trio.errors import UnsupportedTypeError
 
 _KEPT = (bytes, datetime, date, time, timedelta, UUID, Decimal)
 
@@ -34,9 +35,11 @@ def description(cls: type) -> Callable[[Any, Shapes], Shape] | None:
 def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
     """A model, stored in its JSON form.
 
-    A value that its own JSON form does not give back equal (NaN, say) is refused rather than changed.
+    A value that its own JSON form does not give back equal (a set in a field of any type, say) is refused rather than
+    changed.
     """
     name = readable(annotation)
+    _require_usable(name, lambda: annotation.model_rebuild(), ())
 
     def plain(value: Any) -> Any:
         if type(value) is not annotation:
@@ -45,7 +48,8 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
             data = value.model_dump(mode="json", round_trip=True, by_alias=True)
         except Exception as error:  # serialisers are the user's
             raise Misfit(f"{name} that can be dumped", f"{error}") from error
-        if build(data) != value:
+        back = build(data)
+        if back != value and repr(back) != repr(value):  # NaN differs from itself
             raise Misfit(f"{name} that its JSON form gives back", f"{value!r}")
         return data
 
@@ -63,6 +67,7 @@ def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
     msgspec = sys.modules["msgspec"]
     cls = get_origin(annotation) or annotation
     name = readable(annotation)
+    _require_usable(name, lambda: msgspec.convert({}, annotation), msgspec.ValidationError)
 
     def plain(value: Any) -> Any:
         if type(value) is not cls:
@@ -82,6 +87,16 @@ def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
 
     kind = list if cls.__struct_config__.array_like else dict
     return Shape(name, plain, build, frozenset({kind}), frozenset({cls}), hashable=False)
+
+
+def _require_usable(name: str, attempt: Callable[[], object], expected: Any) -> None:
+    """Refuse a model whose annotations its own library cannot resolve or convert."""
+    try:
+        attempt()
+    except expected:
+        return
+    except Exception as error:
+        raise UnsupportedTypeError(f"`{name}` cannot be stored: {error}") from error
 
 
 def _mapping(name: str, cls: type, value: Any) -> dict[Any, Any]:

@@ -131,7 +131,7 @@ class TestArguments:
 
     def test_an_argument_that_is_not_plain_data_is_named(self) -> None:
         free = Arguments("f", [Parameter("x"), Parameter("y")])
-        with pytest.raises(InvalidInputError, match="f: y: .*found Parcel") as caught:
+        with pytest.raises(InvalidInputError, match=r"f: y: .*found Parcel") as caught:
             free.encode((1, Parcel(1)))
         assert caught.value.path == "y"
 
