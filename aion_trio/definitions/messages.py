@@ -32,9 +32,8 @@ class Signal(Generic[T]):
         """The next value; waits until there is one. NotInWorkflowError outside of workflow code."""
         return _host(f"{self!r}.receive()").receive_signal(self)
 
-    async def __aiter__(self) -> AsyncIterator[T]:
-        while True:
-            yield await self.receive()
+    def __aiter__(self) -> AsyncIterator[T]:
+        return _Arrivals(self)
 
     def encode(self, value: T) -> bytes:
         """The bytes of a value; InvalidInputError if it does not fit the type."""
@@ -47,6 +46,19 @@ class Signal(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Signal({self.name!r})"
+
+
+class _Arrivals(Generic[T]):
+    """The values of a signal, without end. No generator: leaving the loop leaves nothing to be closed."""
+
+    def __init__(self, signal: Signal[T]) -> None:
+        self._signal = signal
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, T]:
+        return self._signal.receive()
 
 
 class Query(Generic[R]):

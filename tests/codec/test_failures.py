@@ -157,9 +157,10 @@ def test_a_non_retryable_error_is_marked() -> None:
     assert not failure_of(ValueError("x"))[5]
 
 
-@pytest.mark.parametrize(
-    "exc", [RudeError("x"), KeyboardInterrupt(), SystemExit(2), ValueError("\ud800"), Exception(object()), StopIteration(5)]
-)
+ANY_KIND = [RudeError("x"), KeyboardInterrupt(), SystemExit(2), ValueError("\ud800"), Exception(object()), StopIteration(5)]
+
+
+@pytest.mark.parametrize("exc", ANY_KIND, ids=lambda exc: type(exc).__name__)
 def test_any_exception_has_a_record(exc: BaseException) -> None:
     recorded = failure_of(exc)
     assert decode(encode(recorded)) == recorded
