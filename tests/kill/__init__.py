@@ -1,0 +1,1 @@
+"""Programs that are killed with SIGKILL at random moments, as processes of their own, and what must be true afterwards."""
