@@ -33,10 +33,7 @@ from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
 from ..errors import AionError, JournalNotWritableError, WorkflowRuleError
 from ..journal import Journal
 from ..journal.writer import reading
-try:
-    from ..kernel.static_look import problems
-except ImportError:
-    def problems(fn): return ()
+from ..kernel.static_look import problems
 from ..recovery import Courier, Recovery
 from ..recovery.sweeps import Sweeps
 from ..replay import World

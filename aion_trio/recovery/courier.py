@@ -56,15 +56,15 @@ class Courier:
 
     async def serve(self) -> None:
         """Carry out what is handed to `owe`, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            try:
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 for lane in self._lanes:
                     nursery.start_soon(self._work, lane)
                 await trio.sleep_forever()
-            finally:
-                self._nursery = None
-                self._lanes = {}
+        finally:
+            self._nursery = None
+            self._lanes = {}
 
     def owe(self, obligation: Obligation) -> None:
         """Take an obligation that is durable; it is carried out in the background, again and again until its row is closed."""

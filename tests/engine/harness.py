@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 import aion_trio as aion
+from aion_trio.events import name_of
 from aion_trio.seams import TrioClock
 from aion_trio.stores import MemoryStore, Store
 
@@ -40,9 +41,10 @@ async def names_of(engine: aion.Engine, workflow_id: str) -> list[str]:
 
 async def until(engine: aion.Engine, workflow_id: str, name: str, count: int = 1) -> None:
     """Wait until the history holds `count` events of a name."""
+    key = engine.key(workflow_id)
     while True:
-        found = (await names_of(engine, workflow_id)).count(name) if engine.journal.head(engine.key(workflow_id)) else 0
-        if found >= count:
+        raws = [raw for _, page, _ in engine.journal.pages(key) for raw in page]
+        if sum(name_of(raw[0]) == name for raw in raws) >= count:
             return
         await engine.runs.changed(workflow_id)
 
