@@ -76,9 +76,9 @@ class Batch:
         self.memo.keep(key, place)
         return place
 
-    def count(self, namespace: str, status: int, change: int) -> None:
-        """There are `change` workflows more of a status."""
-        self._counted[self._number(namespace), status] += change
+    def count(self, namespace: int, status: int, change: int) -> None:
+        """There are `change` workflows more of a status in a namespace."""
+        self._counted[namespace, status] += change
 
     def delete_rows(self, rows: Sequence[Row]) -> None:
         """Delete open rows and their places in the due order."""
@@ -186,9 +186,9 @@ class Batch:
         for row in now - before:
             txn.put(row, b"", db=tables.vis)
         if old is not None:
-            self._counted[namespace, old.status] -= 1
+            self.count(namespace, old.status, -1)
         if new is not None:
-            self._counted[namespace, new.status] += 1
+            self.count(namespace, new.status, 1)
 
     def _number(self, name: str) -> int:
         return self.memo.names.intern(self.view, name)

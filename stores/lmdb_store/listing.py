@@ -27,7 +27,7 @@ from .layout import (
     STATUS_PREFIX,
     indexed,
 )
-from .lookup import Names, identity_of
+from .lookup import Names, identity_of, serial_in
 from .records import unseal
 from .rows import decode_identity, decode_key
 from .scan import distinct_under, items_under, keys_under
@@ -87,7 +87,7 @@ class Listings:
         with self._environment.view() as view:
             cursor = view.txn.cursor(db=view.tables.rows)
             while cursor.set_range(SERIAL.pack(serial)):
-                found = SERIAL.unpack_from(cursor.key())[0]
+                found = serial_in(cursor.key())
                 if len(keys) >= page.limit:
                     return KeyPage(keys, SERIAL.pack(found - 1))
                 try:

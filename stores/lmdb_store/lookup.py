@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..contract import CorruptRecord, WorkflowKey
 from .environment import View
-from .layout import EVENTS, EVENTS_KEY, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL
-from .records import seal, unseal, unseal_frame
+from .layout import EVENTS, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL
+from .records import is_next_frame, seal, unseal
 
 
 class Names:
@@ -57,17 +57,33 @@ def find_serial(view: View, names: Names, key: WorkflowKey) -> int | None:
 
 
 def find_head(view: View, serial: int, workflow_id: str) -> int:
-    """The seq of the newest event, from the last frame, which is checked. Raises `CorruptRecord`."""
+    """The seq of the newest event of a workflow that is there. Raises `CorruptRecord`.
+
+    The row that holds it and the one behind are checked: a frame whose key was damaged must not make the history look
+    shorter, since the next append would then begin in its midst.
+    """
+    own = SERIAL.pack(serial)
     cursor = view.txn.cursor(db=view.tables.rows)
-    found = cursor.prev() if cursor.set_range(ROW.pack(serial, EVENTS + 1)) else cursor.last()
-    if not found:
-        return 0
-    key, record = cursor.item()
-    if not key.startswith(ROW.pack(serial, EVENTS)):
-        return 0
-    head: int = EVENTS_KEY.unpack(key)[2]
-    unseal_frame(key, record, workflow_id, head)
+    behind = cursor.item() if cursor.set_range(ROW.pack(serial, EVENTS + 1)) else None
+    found = cursor.prev() if behind is not None else cursor.last()
+    key, record = cursor.item() if found else (b"", b"")
+    if not key.startswith(own) or key[SERIAL.size] > EVENTS:
+        raise CorruptRecord(f"workflow {workflow_id!r}: its rows are not where they belong", workflow_id)
+    head = int.from_bytes(key[ROW.size :]) if key[SERIAL.size] == EVENTS else 0
+    unseal(key, record, workflow_id, head)
+    if behind is not None and behind[0].startswith(own):
+        unseal(*behind, workflow_id)
+    elif behind is not None and is_next_frame(behind[1], serial, head):
+        raise CorruptRecord(f"workflow {workflow_id!r}: the key of the event {head + 1} is damaged", workflow_id, head + 1)
     return head
+
+
+def serial_in(key: bytes) -> int:
+    """The serial at the beginning of a key of `rows`. Raises `CorruptRecord` for a key that has none."""
+    if len(key) <= SERIAL.size:
+        raise CorruptRecord(f"the key {key.hex()} is cut off")
+    serial: int = SERIAL.unpack_from(key)[0]
+    return serial
 
 
 def identity_of(view: View, serial: int) -> bytes:

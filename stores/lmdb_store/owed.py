@@ -29,6 +29,12 @@ class Sought:
     limit: int
     on_damage: Damage | None
 
+    def report(self, damage: CorruptRecord) -> None:
+        """Leave a damaged row out and say so, or raise."""
+        if self.on_damage is None:
+            raise damage
+        self.on_damage(damage)
+
 
 class Owed:
     """The due order, each page from one short snapshot."""
@@ -47,9 +53,7 @@ class Owed:
                 try:
                     rows.append(self._row(view, sought.kind, due, keys))
                 except CorruptRecord as damage:
-                    if sought.on_damage is None:
-                        raise
-                    sought.on_damage(damage)
+                    sought.report(damage)
         return rows
 
     def _queues(self, view: View, sought: Sought) -> list[int]:
@@ -64,6 +68,9 @@ class Owed:
         prefix = DUE_QUEUE.pack(sought.kind, number)
         start = self._start(view, sought)
         for key in keys_under(view.txn.cursor(db=view.tables.due), prefix, start):
+            if len(key) < DUE_KEY.size:
+                sought.report(CorruptRecord(f"the place {key.hex()} in the due order is cut off"))
+                continue
             due_us, serial = DUE_KEY.unpack_from(key)[2:]
             if sought.until_us is not None and due_us > sought.until_us:
                 return

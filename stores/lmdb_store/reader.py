@@ -112,10 +112,15 @@ def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: i
         frames.append(Frame(first_seq, count, data))
         expected = last_seq + 1
         size += len(data)
-    final = final_head(_own_identity(view, serial, WorkflowKey("", workflow_id)))
-    if final >= max(expected, from_seq):
-        raise _gap(workflow_id, max(expected, from_seq))
+    _require_end(view, serial, workflow_id, max(expected, from_seq))
     return HistoryPage(frames, None)
+
+
+def _require_end(view: View, serial: int, workflow_id: str, following: int) -> None:
+    """Nothing may be known of the event `following`: neither to a search for the head nor to the summary."""
+    final = final_head(_own_identity(view, serial, WorkflowKey("", workflow_id)))
+    if max(final, find_head(view, serial, workflow_id)) >= following:
+        raise _gap(workflow_id, following)
 
 
 def _gap(workflow_id: str, seq: int) -> CorruptRecord:

@@ -1,6 +1,7 @@
 """Records as they lie on disk: sealed with a checksum over key and value, unsealed with the check.
 
-A frame's record is `crc flags count events`, every other record is `crc body`. The checksum covers the key, so that
+A frame's record is `crc flags count events`, every other record is `crc body`; to the checksum all behind it is one
+body. The checksum covers the key, so that
 a record that was found in another's place is as damaged as one whose bits have turned.
 """
 
@@ -57,6 +58,19 @@ def unseal_frame(key: bytes, record: bytes, workflow_id: str, seq: int) -> tuple
     if zlib.crc32(data, zlib.crc32(record[4:_FRAME_BYTES], zlib.crc32(key))) != crc:
         raise _frame_damage(workflow_id, seq)
     return count, (data if flags == PLAIN else _inflate(data, workflow_id, seq))
+
+
+def is_next_frame(record: bytes, serial: int, head: int) -> bool:
+    """Whether a record that lies under another key is the frame that belongs behind `head`."""
+    if len(record) < _FRAME_BYTES:
+        return False
+    crc, _, count = _FRAME.unpack_from(record)
+    last_seq = head + count
+    if last_seq >> 32:
+        return False
+    at = EVENTS_KEY.pack(serial, EVENTS, last_seq)
+    matches: bool = zlib.crc32(record[4:], zlib.crc32(at)) == crc
+    return matches
 
 
 def _inflate(data: bytes, workflow_id: str, seq: int) -> bytes:

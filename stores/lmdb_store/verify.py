@@ -16,7 +16,7 @@ import lmdb
 from ..contract import Finding
 from .environment import Environment, View
 from .lookup import Names
-from .verify_index import check_counts, check_due, check_ids, check_names, check_visible
+from .verify_index import check_counts, check_due, check_ids, check_meta, check_names, check_visible
 from .verify_rows import check_workflows
 
 _ROWS_A_SNAPSHOT = 5000
@@ -29,7 +29,7 @@ def verify(environment: Environment) -> list[Finding]:
     """What `Store.verify` says. A structure that LMDB itself cannot read is a finding, too."""
     findings: list[Finding] = []
     names = Names()
-    checks: tuple[Check, ...] = (check_names, check_ids, check_workflows, check_due, check_visible, check_counts)
+    checks: tuple[Check, ...] = (check_meta, check_names, check_ids, check_workflows, check_due, check_visible, check_counts)
     for check in checks:
         try:
             _walk(environment, check, names, findings)

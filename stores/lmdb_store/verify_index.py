@@ -17,7 +17,9 @@ from .layout import (
     COUNT_KEY,
     DUE_KEY,
     META_COUNT,
+    META_FORMAT,
     META_SERIAL,
+    META_WRITER,
     NUMBER,
     OBLIGATION,
     OBLIGATION_KEY,
@@ -45,6 +47,11 @@ def check_names(view: View, names: Names, start: bytes, limit: int, findings: li
         return f"the name {key!r} has the number of another" if taken else None
 
     return _check_rows(view.txn.cursor(db=view.tables.names), view, names, check, (start, 1 << 62), findings)
+
+
+def check_meta(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
+    """What the journal says of itself."""
+    return _check_rows(view.txn.cursor(db=view.tables.meta), view, names, _meta_fault, (start, limit), findings)
 
 
 def check_ids(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
@@ -84,7 +91,7 @@ def check_counts(view: View, names: Names, start: bytes, limit: int, findings: l
 
 def _check_next_serial(view: View, findings: list[Finding]) -> None:
     cursor = view.txn.cursor(db=view.tables.rows)
-    last = SERIAL.unpack_from(cursor.key())[0] if cursor.last() else 0
+    last = int.from_bytes(cursor.key()[: SERIAL.size]) if cursor.last() else 0
     record = view.txn.get(META_SERIAL, db=view.tables.meta)
     try:
         following = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1
@@ -115,6 +122,12 @@ def _check_rows(
         if fault is not None:
             findings.append(Finding(fault))
     return None
+
+
+def _meta_fault(view: View, names: Names, key: bytes, record: bytes) -> str | None:
+    unseal(key, record)
+    known = key in (META_FORMAT, META_WRITER, META_SERIAL) or (key.startswith(META_COUNT) and len(key) == COUNT_KEY.size)
+    return None if known else f"the journal's own row {key!r} is of no kind that is known"
 
 
 def _id_fault(view: View, names: Names, key: bytes, record: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from ..contract import CorruptRecord, Finding, Summary, WorkflowKey
@@ -39,7 +40,7 @@ class _Workflow:
 
     def __init__(self, view: View, names: Names, serial_key: bytes, findings: list[Finding]) -> None:
         self.serial_key = serial_key
-        self._serial: int = SERIAL.unpack(serial_key)[0]
+        self._serial = int.from_bytes(serial_key)
         self._view, self._names, self._findings = view, names, findings
         self._key: WorkflowKey | None = None
         self._summary: Summary | None = None
@@ -66,7 +67,7 @@ class _Workflow:
             check(key, record)
         except CorruptRecord as damage:
             self._find(str(damage), damage.seq)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, struct.error):
             self._find(f"the row {key.hex()} cannot be decoded")
 
     def finish(self) -> None:
@@ -74,11 +75,17 @@ class _Workflow:
         if self._key is None:
             self._find(f"the rows of workflow number {self._serial} do not say whose they are")
             return
+        try:
+            self._check_whole(self._key)
+        except CorruptRecord as damage:
+            self._find(str(damage))
+
+    def _check_whole(self, key: WorkflowKey) -> None:
         if self._summary is not None:
             if self._summary.head not in (0, self._head):
                 self._find(f"the summary says that the history ends at {self._summary.head}, it ends at {self._head}", self._head)
-            self._check_visible(self._key, self._summary)
-        self._check_id(self._key)
+            self._check_visible(key, self._summary)
+        self._check_id(key)
 
     def _check_identity(self, key: bytes, record: bytes) -> None:
         self._key, self._summary = decode_identity(unseal(key, record))
