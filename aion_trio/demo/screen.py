@@ -28,7 +28,7 @@ class LiveScreen:
         )
         self.taken = self.progress.add_task("orders taken in", total=len(plan.orders))
         self.settled = self.progress.add_task("orders settled", total=len(plan.orders))
-        self.kills = self.progress.add_task("[red]kill -9", total=plan.kills)
+        self.kills = self.progress.add_task("kill -9", total=plan.kills)
         self.live = Live(self.progress, console=console, refresh_per_second=10)
 
     def show(self, course: Course) -> None:

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import aion_trio
+from aion_trio.demo.news import Recovery, news_of
 from aion_trio.journal.verification import verify_journal
 from aion_trio.stores import LmdbStore
 from tests.kill.worker import executions
@@ -42,20 +43,27 @@ class Toll:
 
     rounds: int
     kills: int
+    repairs: Counter[str]
     effects: int
     attempts: int
     faults: list[str]
 
 
-def run_worker(assault: Assault, round_no: int, patience: float | None) -> int | None:
-    """Run the program; kill it `patience` seconds after it is ready (None: never). Its exit status, None if it was killed."""
+def run_worker(assault: Assault, round_no: int, patience: float | None, repairs: Counter[str]) -> int | None:
+    """Run the program; kill it `patience` seconds after it is ready (None: never). Its exit status, None if it was killed.
+
+    What its recovery did is added to `repairs`.
+    """
     place = [str(assault.directory), str(round_no * assault.workflows), str(assault.workflows)]
     command = [sys.executable, "-m", "tests.kill.worker", *place]
     with (assault.directory / "log").open("ab") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
     assert process.stdout is not None
     with process.stdout as output:
-        output.readline()
+        if line := output.readline().decode():
+            recovery = news_of(line)
+            assert isinstance(recovery, Recovery) and not recovery.quarantined, line
+            repairs.update(recovery.counts)
         try:
             return process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -68,19 +76,20 @@ def assail(assault: Assault) -> Toll:
     """Kill, restart, and count."""
     rng = random.Random(assault.seed)
     kills = round_no = 0
+    repairs: Counter[str] = Counter()
     while True:
         left = assault.kills - kills
-        status = run_worker(assault, round_no, rng.uniform(0, 1.5) ** 2 if left > 0 else None)
+        status = run_worker(assault, round_no, rng.uniform(0, 1.5) ** 2 if left > 0 else None, repairs)
         if status is None:
             kills += 1
         elif status:
-            return Toll(round_no + 1, kills, 0, 0, [f"the program failed with status {status}: {assault.directory / 'log'}"])
+            return Toll(round_no + 1, kills, repairs, 0, 0, [f"the program failed with status {status}: {assault.directory / 'log'}"])
         elif left > 0:
             round_no += 1
         else:
             break
     effects, attempts, faults = audit(assault, round_no + 1)
-    return Toll(round_no + 1, kills, effects, attempts, faults)
+    return Toll(round_no + 1, kills, repairs, effects, attempts, faults)
 
 
 def audit(assault: Assault, rounds: int) -> tuple[int, int, list[str]]:
@@ -116,6 +125,7 @@ def main() -> None:
         f"{toll.rounds} rounds, {toll.rounds * options.workflows} executions, {toll.kills} kills, "
         f"{toll.effects} effects by {toll.attempts} attempts, {time.monotonic() - started:.0f} s"
     )
+    print("repairs:", ", ".join(f"{count} {name}" for name, count in toll.repairs.items()))
     print(*toll.faults[:20] or ["nothing lost, nothing done under two keys, every result as undisturbed"], sep="\n")
     if toll.faults:
         sys.exit(f"kept in {assault.directory}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import trio
 
 import aion_trio as aion
+from aion_trio.demo.news import recovery_of, tell
 from tests.kill.shapes import ACTIVITIES, EFFECTS, SHAPES, WORKFLOWS, Due, Shape
 
 
@@ -59,7 +60,7 @@ async def work(directory: Path, first: int, count: int) -> None:
     acknowledged = open_for_appending(directory / "acknowledged")
     before = set((directory / "acknowledged").read_text().split())
     async with aion.open_engine(directory / "journal", workflows=WORKFLOWS, activities=ACTIVITIES) as engine:
-        print("ready", *(f"{entry}" for entry in engine.recovery.quarantined), flush=True)
+        tell(recovery_of(engine.recovery))
         for me in before:
             if not await exists(engine, me):
                 raise AssertionError(f"{me}: its start was acknowledged, and it is not there")
