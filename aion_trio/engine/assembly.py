@@ -147,14 +147,13 @@ def _look_at(registry: Registry, *, strict: bool) -> None:
 
 def _as_raised(error: BaseException, raised: list[BaseException]) -> BaseException:
     """What the block raised, without the groups that the tree's nurseries put around it; or what kept the tree from starting."""
-    if isinstance(error, StartFailed) and isinstance(error.__cause__, AionError):
-        return error.__cause__
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if raised and error is raised[0]:
-        return error
-    if isinstance(error, StartFailed) and isinstance(error.__cause__, AionError):
-        return error.__cause__
-    return error
+    bare: Any = error
+    while isinstance(bare, BaseExceptionGroup):
+        if len(bare.exceptions) != 1:
+            return error
+        bare = bare.exceptions[0]
+    if isinstance(bare, StartFailed) and isinstance(bare.__cause__, AionError):
+        return bare.__cause__
+    return bare if not raised or bare is raised[0] else error
 
 

@@ -80,7 +80,7 @@ class Engine:
         if_exists: IfExists = "use", timeout: float | timedelta | None = None,
         attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
     ) -> WorkflowHandle[R]: ...  # fmt: skip
-    async def start(
+    async def start(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
         self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
         request_id: str | None = None,
@@ -119,7 +119,7 @@ class Engine:
         if_exists: IfExists = "use", timeout: float | timedelta | None = None,
         attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
     ) -> R: ...  # fmt: skip
-    async def execute(
+    async def execute(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
         self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
         request_id: str | None = None,
@@ -130,7 +130,7 @@ class Engine:
         )
         return await handle.result()
 
-    def _definition(self, workflow: object) -> AnyWorkflow:
+    def _definition(self, workflow: Any) -> AnyWorkflow:
         if isinstance(workflow, str):
             return self.registry.workflow(workflow, None)
         if not isinstance(workflow, WorkflowDefinition):
@@ -141,7 +141,8 @@ class Engine:
                 f"another workflow {workflow.name!r} of version {workflow.version} is loaded than the one given: {workflow!r}; give "
                 "open_engine this one, or another version number"
             )
-        return workflow
+        given: AnyWorkflow = workflow
+        return given
 
     def _workflow_id(self, definition: AnyWorkflow, workflow_id: str | None, request_id: str | None) -> str:
         if workflow_id is not None:
@@ -267,11 +268,12 @@ def _span_us(span: float | timedelta | None) -> int | None:
     return round(seconds * 1e6)
 
 
-def _checked(attributes: Mapping[str, AttributeValue] | None) -> dict[str, AttributeValue]:
-    checked = dict(attributes or {})
-    for name, value in checked.items():
+def _checked(attributes: Mapping[str, object] | None) -> dict[str, AttributeValue]:
+    checked: dict[str, AttributeValue] = {}
+    for name, value in (attributes or {}).items():
         if not isinstance(value, (str, int, float, bool, datetime)):
             raise InvalidInputError(f"attribute {name!r} must be a text, number, bool or aware datetime, found {value!r}", f"attributes[{name!r}]")
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInputError(f"attribute {name!r} must be an aware datetime, found {value!r}", f"attributes[{name!r}]")
+        checked[name] = value
     return checked
