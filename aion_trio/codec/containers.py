@@ -8,13 +8,18 @@ from typing import Any
 from aion_trio.codec.misfit import Misfit, locate, misfit
 from aion_trio.codec.narrow import is_deque, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import encode
-from aion_trio.codec.shapes import Hook, Shape, readable
+from aion_trio.codec.shapes import ANYTHING, Hook, Shape, readable
 
 Make = Callable[[Iterable[Any]], Any]
 
 
 def _claimed(make: Make) -> frozenset[type]:
     return frozenset({make}) if isinstance(make, type) else frozenset()
+
+
+def _need_no_hook(shape: Shape, values: Iterable[Any]) -> bool:
+    """Whether all of `values` are stored as they are."""
+    return shape is ANYTHING or (shape.flat is not None and {shape.flat}.issuperset(map(type, values)))
 
 
 def _indexed(hook: Hook, values: Iterable[Any]) -> Iterable[tuple[str, Hook, Any]]:
@@ -25,13 +30,12 @@ def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
     """A sequence of any length, made by `make` when it is read back; text is no sequence."""
     name = readable(annotation)
     kept: type = tuple if make is tuple else list
-    flat = None if element.flat is None else {element.flat}
 
     def hook(convert: Hook, into: Make) -> Hook:
         def convert_all(value: Any) -> Any:
             if not is_sequence(value) and not is_deque(value):
                 raise misfit(name, value)
-            if flat is not None and flat.issuperset(map(type, value)):
+            if _need_no_hook(element, value):
                 return into(value)
             try:
                 return into([convert(part) for part in value])
@@ -83,6 +87,8 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
     def plain(value: Any) -> Any:
         if not is_mapping(value):
             raise misfit(name, value)
+        if _need_no_hook(key, value) and _need_no_hook(item, value.values()):
+            return dict(value)
         try:
             pairs = [(key.plain(k), item.plain(v)) for k, v in value.items()]
         except Misfit:
@@ -94,6 +100,8 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
     def build(value: Any) -> Any:
         pairs: list[Any]
         if is_mapping(value):
+            if _need_no_hook(key, value) and _need_no_hook(item, value.values()):
+                return make(value)
             pairs = list(value.items())
         elif paired and is_sequence(value) and all(is_sequence(pair) and len(pair) == 2 for pair in value):
             pairs = list(value)

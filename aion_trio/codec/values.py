@@ -14,9 +14,9 @@ from typing import Any
 
 from aion_trio.codec.misfit import Misfit
 from aion_trio.codec.narrow import class_of, is_list, is_mapping, is_sequence, is_set
-from aion_trio.codec.plain import decode, encode, encode_flat
+from aion_trio.codec.plain import decode, decode_flat, encode, encode_flat
 from aion_trio.codec.scalars import CHECKS
-from aion_trio.codec.shapes import ANYTHING, Shape, Shapes
+from aion_trio.codec.shapes import ANYTHING, Hook, Shape, Shapes
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 
@@ -74,8 +74,10 @@ class Value:
 
     def decode(self, data: bytes) -> Any:
         """The value of bytes; InvalidInputError if they hold something else than the annotation says."""
+        if self._flat is not None and type(value := decode_flat(data)) is self._flat:
+            return value
         plain = decode(data)
-        if type(plain) is self._flat or self._shape is ANYTHING:
+        if self._shape is ANYTHING:
             return plain
         try:
             return self._shape.build(plain)
@@ -99,21 +101,23 @@ class Arguments:
     before it stay valid.
     """
 
-    __slots__ = ("_flat", "_needed", "_owner", "_parameters", "_shapes")
+    __slots__ = ("_all_flat", "_build", "_flat", "_needed", "_owner", "_parameters", "_plain")
 
     def __init__(self, owner: str, parameters: Sequence[Parameter]) -> None:
         self._owner = owner
         self._parameters = tuple(parameters)
-        self._shapes = tuple(shape_of(parameter.annotation) for parameter in parameters)
+        shapes = [shape_of(parameter.annotation) for parameter in parameters]
+        self._plain, self._build = [shape.plain for shape in shapes], [shape.build for shape in shapes]
         self._needed = sum(parameter.required for parameter in parameters)
-        self._flat = [shape.flat for shape in self._shapes]
+        self._flat = [shape.flat for shape in shapes]
+        self._all_flat = None not in self._flat
 
     def encode(self, args: Sequence[object]) -> bytes:
         """The array of `args`; InvalidInputError names the parameter, what it expects and what was found."""
         if list(map(type, args)) == self._flat:
             return encode_flat(args)
         self._require_arity(len(args))
-        plain = self._convert(args, "plain")
+        plain = self._convert(self._plain, args)
         try:
             return encode(plain)
         except InvalidInputError:
@@ -122,22 +126,22 @@ class Arguments:
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an array; InvalidInputError if it does not fit the parameters."""
+        if self._all_flat and is_list(values := decode_flat(data)) and list(map(type, values)) == self._flat:
+            return tuple(values)
         plain = decode(data)
         if not is_list(plain):
             raise InvalidInputError(f"{self._owner}: expected an array of arguments, found {type(plain).__name__}")
-        if list(map(type, plain)) == self._flat:
-            return tuple(plain)
         self._require_arity(len(plain))
-        return tuple(self._convert(plain, "build"))
+        return tuple(self._convert(self._build, plain))
 
-    def _convert(self, values: Sequence[object], direction: str) -> list[Any]:
+    def _convert(self, hooks: Sequence[Hook], values: Sequence[object]) -> list[Any]:
         converted: list[Any] = []
-        for shape, value in zip(self._shapes, values, strict=False):
-            try:
-                converted.append(getattr(shape, direction)(value))
-            except Misfit as found:
-                error = found.error(self._parameters[len(converted)].name)
-                raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
+        try:
+            for hook, value in zip(hooks, values, strict=False):
+                converted.append(hook(value))
+        except Misfit as found:
+            error = found.error(self._parameters[len(converted)].name)
+            raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
         return converted
 
     def _name_fault(self, plain: Sequence[object]) -> None:
