@@ -147,13 +147,13 @@ def _look_at(registry: Registry, *, strict: bool) -> None:
 
 def _as_raised(error: BaseException, raised: list[BaseException]) -> BaseException:
     """What the block raised, without the groups that the tree's nurseries put around it; or what kept the tree from starting."""
-    bare: Any = error
-    while isinstance(bare, BaseExceptionGroup):
-        if len(bare.exceptions) != 1:
-            return error
-        bare = bare.exceptions[0]
+    bare = error
+    while len(parts := _parts(bare)) == 1:
+        bare = parts[0]
     if isinstance(bare, StartFailed) and isinstance(bare.__cause__, AionError):
         return bare.__cause__
     return bare if not raised or bare is raised[0] else error
 
 
+def _parts(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple, Unpack, overload
+from typing import Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 import trio
 
@@ -76,10 +76,16 @@ class Engine:
     ) -> WorkflowHandle[R]: ...  # fmt: skip
     @overload
     async def start(
-        self, workflow: Callable[..., Coroutine[Any, Any, R]] | str, *args: Any, id: str | None = None,
+        self, workflow: Callable[..., Coroutine[Any, Any, R]], *args: Any, id: str | None = None,
         if_exists: IfExists = "use", timeout: float | timedelta | None = None,
         attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
     ) -> WorkflowHandle[R]: ...  # fmt: skip
+    @overload
+    async def start(
+        self, workflow: str, *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> WorkflowHandle[Any]: ...  # fmt: skip
     async def start(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
         self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
@@ -115,10 +121,16 @@ class Engine:
     ) -> R: ...  # fmt: skip
     @overload
     async def execute(
-        self, workflow: Callable[..., Coroutine[Any, Any, R]] | str, *args: Any, id: str | None = None,
+        self, workflow: Callable[..., Coroutine[Any, Any, R]], *args: Any, id: str | None = None,
         if_exists: IfExists = "use", timeout: float | timedelta | None = None,
         attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
     ) -> R: ...  # fmt: skip
+    @overload
+    async def execute(
+        self, workflow: str, *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> Any: ...  # fmt: skip
     async def execute(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
         self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
@@ -141,8 +153,7 @@ class Engine:
                 f"another workflow {workflow.name!r} of version {workflow.version} is loaded than the one given: {workflow!r}; give "
                 "open_engine this one, or another version number"
             )
-        given: AnyWorkflow = workflow
-        return given
+        return cast("AnyWorkflow", workflow)
 
     def _workflow_id(self, definition: AnyWorkflow, workflow_id: str | None, request_id: str | None) -> str:
         if workflow_id is not None:
