@@ -162,7 +162,10 @@ class ActivityFailedError(AionError):
 
 
 class ActivityTimedOutError(ActivityFailedError):
-    """A time-out of an activity passed; `kind` says which: `start_to_close`, `schedule_to_close`, `schedule_to_start` or `heartbeat` (A4)."""
+    """A time-out of an activity passed (A4).
+
+    `kind` says which: `start_to_close`, `schedule_to_close`, `schedule_to_start` or `heartbeat`.
+    """
 
     def __init__(self, message: str, *, activity: str = "", kind: str = "start_to_close") -> None:
         super().__init__(message, activity=activity, type="ActivityTimedOutError")

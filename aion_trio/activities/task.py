@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..events import Failure
 from ..definitions import ActivityOptions
+from ..events import Failure
 
 
 class TaskKey(NamedTuple):

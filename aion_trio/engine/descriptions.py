@@ -23,7 +23,10 @@ class ParentLink(NamedTuple):
 
 
 class PendingActivity(NamedTuple):
-    """An activity without an outcome. `due` is when its attempt may start; `served` is False while no function of its type is loaded (A7)."""
+    """An activity without an outcome.
+
+    `due` is when its attempt may start; `served` is False while no function of its type is loaded (A7).
+    """
 
     ordinal: int
     type: str
@@ -97,7 +100,9 @@ def summary_of(key: WorkflowKey, summary: Summary) -> WorkflowSummary:
     )
 
 
-def description_of(journal: Journal, key: WorkflowKey, summary: Summary, served: frozenset[str], quarantine: str | None) -> WorkflowDescription:
+def description_of(
+    journal: Journal, key: WorkflowKey, summary: Summary, served: frozenset[str], quarantine: str | None
+) -> WorkflowDescription:
     """The description of a workflow from its rows and the events of its newest run."""
     projection, size = _fold(journal, key, summary)
     owed = journal.obligations_of(key)

@@ -70,7 +70,7 @@ class Engine:
 
     @overload
     async def start(
-        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: Unpack[Ts], id: str | None = None, if_exists: IfExists = "use",
+        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: *Ts, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
         request_id: str | None = None,
     ) -> WorkflowHandle[R]: ...  # fmt: skip
@@ -115,7 +115,7 @@ class Engine:
 
     @overload
     async def execute(
-        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: Unpack[Ts], id: str | None = None, if_exists: IfExists = "use",
+        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: *Ts, id: str | None = None, if_exists: IfExists = "use",
         timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
         request_id: str | None = None,
     ) -> R: ...  # fmt: skip
@@ -224,7 +224,11 @@ class Engine:
         wanted = [status] if isinstance(status, WorkflowStatus) else status
         numbers = None if wanted is None else frozenset(item.number for item in wanted)
         return SummaryFilter(
-            self.config.namespace, numbers, type_name, dict(attributes or {}), *(None if at is None else microseconds_of(at) for at in times)
+            self.config.namespace,
+            numbers,
+            type_name,
+            dict(attributes or {}),
+            *(None if at is None else microseconds_of(at) for at in times),
         )
 
     # ---- moving histories
@@ -283,7 +287,9 @@ def _checked(attributes: Mapping[str, object] | None) -> dict[str, AttributeValu
     checked: dict[str, AttributeValue] = {}
     for name, value in (attributes or {}).items():
         if not isinstance(value, (str, int, float, bool, datetime)):
-            raise InvalidInputError(f"attribute {name!r} must be a text, number, bool or aware datetime, found {value!r}", f"attributes[{name!r}]")
+            raise InvalidInputError(
+                f"attribute {name!r} must be a text, number, bool or aware datetime, found {value!r}", f"attributes[{name!r}]"
+            )
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInputError(f"attribute {name!r} must be an aware datetime, found {value!r}", f"attributes[{name!r}]")
         checked[name] = value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import codec
-from .. import events as ev
+from .. import codec, events as ev
 from ..definitions import Registry
 from ..errors import (
     BrokenChainError,

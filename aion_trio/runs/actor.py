@@ -57,7 +57,13 @@ log = logging.getLogger("aion_trio")
 
 BATCH = 64
 _OUTWARD = frozenset(
-    (ObligationKind.CHILD_START, ObligationKind.RUN_START, ObligationKind.SIGNAL, ObligationKind.CHILD_CLOSED, ObligationKind.CANCEL_REQUEST)
+    {
+        ObligationKind.CHILD_START,
+        ObligationKind.RUN_START,
+        ObligationKind.SIGNAL,
+        ObligationKind.CHILD_CLOSED,
+        ObligationKind.CANCEL_REQUEST,
+    }
 )
 _FROM_OUTSIDE = (Start, Deliver, Cancel, Terminate, Import)
 _ALONE = (Ask, Import)  # a query sees what is durable; a history that is taken over has no room for more
@@ -213,9 +219,16 @@ class RunActor:
         _, scheduled_us, _, type_name, payload, _, queue, options = pending.raw[:8]
         self._services.activities.dispatch(
             ActivityTask(
-                TaskKey(self._id, run.run_no, ordinal), run.run_id, type_name, payload, queue,
-                ActivityOptions.from_raw(options), pending.attempt, pending.due_us, scheduled_us,
-            )  # fmt: skip
+                TaskKey(self._id, run.run_no, ordinal),
+                run.run_id,
+                type_name,
+                payload,
+                queue,
+                ActivityOptions.from_raw(options),
+                pending.attempt,
+                pending.due_us,
+                scheduled_us,
+            )
         )
 
     # ---- when it cannot be

@@ -5,8 +5,7 @@ Each function puts one message's effect into a turn. A message that comes too la
 
 from __future__ import annotations
 
-from .. import errors
-from .. import events as ev
+from .. import errors, events as ev
 from ..activities import ActivityOutcome
 from ..activities.task import TaskKey
 from ..events import Raw
@@ -134,13 +133,13 @@ def activity_outcome(turn: Turn, message: ActivityOutcome) -> None:
 def ask(turn: Turn, message: Ask) -> None:
     """Answer a query from live state, or from a closed run's history; nothing is recorded (S4, K6)."""
     if not turn.record.exists:
-        key = turn.record.key
-        turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {key.workflow_id!r} to query: check the id and the namespace"))
+        name = turn.record.key.workflow_id
+        turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {name!r} to query: check the id and the namespace"))
         return
     newest = message.run_id is None or message.run_id == turn.projection.current.run_id
     if newest and turn.record.quarantine is not None:
-        reason = turn.record.quarantine
-        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {turn.record.key.workflow_id!r} cannot be queried: {reason}", reason))
+        name, reason = turn.record.key.workflow_id, turn.record.quarantine
+        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {name!r} cannot be queried: {reason}", reason))
         return
     try:
         if newest and turn.record.execution is not None:

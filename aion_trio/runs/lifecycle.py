@@ -5,8 +5,7 @@ Each function puts one message's effect into a turn. Whatever it answers is answ
 
 from __future__ import annotations
 
-from .. import codec, errors
-from .. import events as ev
+from .. import codec, errors, events as ev
 from ..history import WorkflowStatus
 from ..journal.rows import CANCEL_MARK, START_MARK
 from ..journal.transfer import import_appends
@@ -126,7 +125,9 @@ def require_open(turn: Turn, run_id: bytes | None, what: str) -> Exception | Non
     run = turn.projection.current
     if run_id is not None and run_id != run.run_id:
         if any(row.run_id == run_id for row in turn.services.journal.runs(key)):
-            return errors.WorkflowClosedError(f"workflow {key.workflow_id!r}: run {run_id.hex()} is closed, a newer run exists; cannot {what}")
+            return errors.WorkflowClosedError(
+                f"workflow {key.workflow_id!r}: run {run_id.hex()} is closed, a newer run exists; cannot {what}"
+            )
         return errors.WorkflowNotFoundError(f"workflow {key.workflow_id!r} has no run {run_id.hex()}")
     if turn.projection.open:
         return None

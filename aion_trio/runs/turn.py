@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from .. import codec
-from .. import events as ev
+from .. import codec, events as ev
 from ..errors import AionError, WorkflowNotRegisteredError
 from ..events import Raw
 from ..history import WorkflowStatus
@@ -177,9 +176,16 @@ class Turn:
         frame = codec.encode_frame(self.events) if self.events else b""
         return [
             Append(
-                self.record.key, self.expected_seq, frame, len(self.events), changes.summary, changes.runs, changes.opens,
-                closes, changes.marks,
-            )  # fmt: skip
+                self.record.key,
+                self.expected_seq,
+                frame,
+                len(self.events),
+                changes.summary,
+                changes.runs,
+                changes.opens,
+                closes,
+                changes.marks,
+            )
         ]
 
     def remembered(self, name: bytes) -> bytes | None:
