@@ -1,12 +1,16 @@
 """Failures: exceptions as plain lists inside events, and back.
 
 A failure is `[kind, type name, message, details, cause, non_retryable]`. `kind` is "application" for an exception that
-user code raised, else what the engine did: "timeout:start_to_close" (and the other time-outs), "cancelled", "terminated",
-"timed_out", "already_started", "crashed", "failed". `details` is a payload of `[args, state]`, what the exception was made of
-and its attributes, as far as they are plain data; None otherwise.
+user code raised, else what the engine did: "timeout:start_to_close" (and the other time-outs), "cancelled",
+"terminated", "timed_out", "already_started", "crashed", "failed".
 
-An exception is rebuilt without running its constructor. Only classes that the reader names (`raises`), builtin
-exceptions in a cause chain and the engine's own errors are ever made; a name in a history imports nothing.
+`details` is a payload of `[args, state]`: what the exception was made of (text where that is no plain data), and those
+of its attributes that are plain data. For an exception that is a dataclass or an attrs class `state` holds the fields
+by their annotations. It is None where it would be larger than 64 KiB.
+
+An exception is rebuilt without running its constructor, but for dataclasses and attrs classes. Only classes that the
+reader names (`raises`), builtin exceptions in a cause chain and the engine's own errors are ever made; a name in a
+history imports nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +20,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aion_trio import errors
+from aion_trio.codec.misfit import Misfit, shown
 from aion_trio.codec.narrow import is_dict, is_group, is_list
 from aion_trio.codec.payloads import PLAIN, Codec
 from aion_trio.codec.plain import decode, encode
-from aion_trio.errors import ActivityFailedError, ActivityTimedOutError, AionError, ChildWorkflowFailedError, NonRetryableError
+from aion_trio.codec.values import shape_of
+from aion_trio.errors import (
+    ActivityFailedError,
+    ActivityTimedOutError,
+    AionError,
+    ChildWorkflowFailedError,
+    InvalidInputError,
+    NonRetryableError,
+    UnsupportedTypeError,
+)
 from aion_trio.events import Failure
 
 APPLICATION = "application"
@@ -142,12 +156,35 @@ def _leaves(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _details(exc: BaseException, codec: Codec) -> bytes | None:
-    args = [] if is_group(exc) else list(exc.args)
+    args = [] if is_group(exc) else [arg if _is_plain(arg) else shown(arg) for arg in exc.args]
     try:
-        data = encode([args, dict(vars(exc))])
+        data = encode([args, _state(exc)])
         return codec.wrap(data) if len(data) <= _DETAILS_BYTES else None
-    except Exception:  # not plain data, or too large: the record goes without
+    except Exception:  # too large, or a foreign codec failed: the record goes without
         return None
+
+
+def _state(exc: BaseException) -> dict[str, Any]:
+    cls = type(exc)
+    if _has_fields(cls):
+        try:
+            state: dict[str, Any] = shape_of(cls).plain(exc)
+            return state
+        except (UnsupportedTypeError, Misfit):  # as a plain exception, then
+            pass
+    return {name: value for name, value in vars(exc).items() if _is_plain(value)}
+
+
+def _has_fields(cls: type) -> bool:
+    return hasattr(cls, "__dataclass_fields__") or hasattr(cls, "__attrs_attrs__")
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        encode(value)
+    except InvalidInputError:
+        return False
+    return True
 
 
 def _content(failure: Failure, codec: Codec) -> tuple[list[Any], dict[str, Any]] | None:
@@ -192,6 +229,12 @@ def _rebuilt(cls: type[Exception], failure: Failure, codec: Codec) -> Exception 
     """An instance with the recorded arguments and attributes, made without its constructor; None if that cannot be done."""
     content = _content(failure, codec)
     args, state = content if content is not None else ([failure[2]], {})
+    if _has_fields(cls):
+        try:
+            fields: Exception = shape_of(cls).build(state)
+            return fields
+        except (UnsupportedTypeError, Misfit):  # recorded before its fields were what they are
+            pass
     try:
         exception = cls.__new__(cls, *args)
         exception.args = tuple(args)

@@ -160,6 +160,7 @@ class Shapes:
         known = self._classes.get(annotation)
         if known is not None:
             return known
+        before = len(self._classes)
         # While a class is described, its fields may lead back to it: they get hooks that look it up when they run.
         self._classes[annotation] = Shape(
             readable(annotation),
@@ -172,7 +173,8 @@ class Shapes:
         try:
             shape = self._classes[annotation] = describe()
         except BaseException:
-            del self._classes[annotation]
+            while len(self._classes) > before:  # also those that were described on the way, and lead back here
+                self._classes.popitem()
             raise
         return shape
 
@@ -197,7 +199,8 @@ def readable(annotation: Any) -> str:
     args = get_args(annotation)
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
-        return " | ".join(map(readable, args))
+        # Sorted, since `A | B == B | A`: the name must not depend on which of the two was met first.
+        return " | ".join(sorted(map(readable, args), key=lambda name: (name == "None", name)))
     if annotation is Ellipsis:
         return "..."
     if annotation is type(None):

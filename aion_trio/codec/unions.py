@@ -14,6 +14,7 @@ from typing import Any
 from aion_trio.codec.misfit import Misfit, misfit
 from aion_trio.codec.narrow import class_of, is_dict
 from aion_trio.codec.shapes import ANYTHING, Hook, Shape
+from aion_trio.errors import UnsupportedTypeError
 
 _STORED_AS: Mapping[type, type] = {tuple: list, frozenset: set}
 _TAGS = {"$type", "$value"}
@@ -61,7 +62,12 @@ class _Choice:
         self._name, self._members = name, members
         users = Counter(kind for member in members for kind in member.kinds)
         self._alike = frozenset(kind for kind, count in users.items() if count > 1)
-        self._by_tag = {member.name: member for member in members if self.is_tagged(member)}
+        tagged = [member for member in members if self.is_tagged(member)]
+        self._by_tag = {member.name: member for member in tagged}
+        if len(self._by_tag) < len(tagged):
+            raise UnsupportedTypeError(
+                f"`{name}` cannot be stored: two of its members have the same name, so their values cannot be told apart"
+            )
         self._by_kind = {kind: member for member in members if not self.is_tagged(member) for kind in member.kinds}
 
     def is_tagged(self, member: Shape) -> bool:

@@ -47,6 +47,11 @@ class QuotaError(Exception):
     unit: str = "MB"
 
 
+@dataclass
+class DamagedError(Exception):
+    parcels: list[Parcel]
+
+
 @attrs.define(auto_exc=True, slots=False)
 class AttrsError(Exception):
     limit: int
@@ -65,6 +70,7 @@ def test_a_listed_exception_comes_back_as_itself() -> None:
 
 def test_dataclass_exceptions_come_back_equal() -> None:
     assert exception_of(failure_of(QuotaError(5)), [QuotaError]) == QuotaError(5)
+    assert exception_of(failure_of(DamagedError([Parcel(1)])), [DamagedError]) == DamagedError([Parcel(1)])
     back = exception_of(failure_of(AttrsError(5)), [AttrsError])
     assert isinstance(back, AttrsError)
     assert back.limit == 5
@@ -101,10 +107,19 @@ def test_a_builtin_that_is_not_listed_is_an_activity_failed_error_too() -> None:
     assert isinstance(exception_of(failure_of(ValueError("x"))), ActivityFailedError)
 
 
-def test_arguments_that_are_not_plain_data_are_left_out() -> None:
-    recorded = failure_of(ValueError(Parcel(1)))
+def test_what_is_no_plain_data_is_recorded_as_text() -> None:
+    error = ValueError(Parcel(1), 5)
+    error.parcel, error.code = Parcel(1), 7  # type: ignore[attr-defined]
+    back = exception_of(failure_of(error), [ValueError])
+    assert back.args == ("Parcel", 5)
+    assert back.code == 7  # type: ignore[attr-defined]
+    assert not hasattr(back, "parcel")
+
+
+def test_details_that_are_too_large_are_left_out() -> None:
+    recorded = failure_of(ValueError("x" * 100_000))
     assert recorded[3] is None
-    assert exception_of(recorded).details is None  # type: ignore[attr-defined]
+    assert repr(exception_of(recorded, [ValueError])).startswith("ValueError('xxx")
 
 
 def test_the_cause_chain_is_kept() -> None:

@@ -172,6 +172,23 @@ def test_a_type_that_cannot_be_stored_is_refused_before_any_value(annotation: An
         Value(annotation)
 
 
+@dataclass
+class First:
+    second: Second
+    opaque: Opaque
+
+
+@dataclass
+class Second:
+    first: First | None = None
+
+
+def test_a_class_that_leads_to_a_refused_one_is_refused_too() -> None:
+    for annotation in (First, Second, list[Second]):
+        with pytest.raises(UnsupportedTypeError, match="Opaque"):
+            Value(annotation)
+
+
 def test_a_class_that_was_refused_once_is_refused_again() -> None:
     for _ in range(2):
         with pytest.raises(UnsupportedTypeError):

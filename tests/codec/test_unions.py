@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from aion_trio.codec import Value, decode
-from aion_trio.errors import InvalidInputError
+from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 from .data import Colour, Pair, Parcel, Point, Shade
 
@@ -90,6 +90,23 @@ def test_a_mapping_that_fits_two_members_is_refused() -> None:
 def test_a_tag_that_names_no_member_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"one of Parcel, Heavy, found \$type 'Gone'"):
         Value(Parcel | Heavy).decode(Value(dict).encode({"$type": "Gone", "$value": {}}))
+
+
+def test_two_members_of_one_name_are_refused() -> None:
+    def other() -> type:
+        @dataclass
+        class Parcel:
+            x: int
+
+        return Parcel
+
+    with pytest.raises(UnsupportedTypeError, match="same name"):
+        Value(Parcel | other())
+
+
+def test_the_name_of_a_container_in_a_tag_does_not_depend_on_the_order_of_its_members() -> None:
+    for union in (list[Parcel | Heavy] | list[int], list[int] | list[Heavy | Parcel]):
+        assert decode(Value(union).encode([Heavy(1)]))["$type"] == "list[Heavy | Parcel]"
 
 
 def test_what_fits_no_member_is_refused() -> None:
