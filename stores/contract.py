@@ -216,7 +216,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """Counts and sizes for operators."""
+    """Counts and sizes for operators: `free_bytes` is what the store may still grow by, `readers` how many snapshots are held."""
 
     workflows: int
     obligations: Mapping[str, int]

@@ -264,7 +264,8 @@ class MemoryStore:
             return refusal
         for close in append.closes:
             if close.required and not self._is_open(append, close):
-                return ObligationGone(f"{close.kind.name} {close.row!r} of {(close.owner or append.key).workflow_id!r} is not open")
+                whose = (close.owner or append.key).workflow_id
+                return ObligationGone(f"workflow {whose!r}: the obligation {close.kind.name} {close.row!r} is not open")
         if known is None and (append.count or append.summary or append.runs or append.opens or append.marks):
             known = self._begin(append.key)
         return head if known is None else self._keep(known, append)

@@ -18,7 +18,7 @@ from typing import Any
 
 import lmdb
 
-from ..contract import StoreClosed, StoreError, StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
+from ..contract import StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
 from .directory import FULL, room_bytes
 from .layout import TABLES
 
@@ -66,6 +66,7 @@ class Environment:
         self._gate = threading.Condition()
         self._reading = 0
         self._swapping = False
+        self._closed = False
         self._lmdb: lmdb.Environment | None = None
         self.tables: Tables
         self._open()
@@ -80,9 +81,11 @@ class Environment:
 
     @property
     def handle(self) -> lmdb.Environment:
-        """The environment itself, or `StoreClosed`."""
-        if self._lmdb is None:
+        """The environment itself. Raises `StoreClosed`, or `StoreFailed` where opening it again failed."""
+        if self._closed:
             raise StoreClosed(f"the journal {self.path} was closed")
+        if self._lmdb is None:
+            raise StoreFailed(f"the journal {self.path} could not be opened again; see to the cause and reopen it")
         return self._lmdb
 
     def room_bytes(self) -> int:
@@ -96,13 +99,14 @@ class Environment:
         return sum(line.split()[2] != "-" for line in self.handle.readers().splitlines()[1:])
 
     def reopen(self) -> None:
-        """Close and open again; readers wait meanwhile."""
+        """Close and open again; readers wait meanwhile. Where that fails it may be tried again."""
         with self._gate:
+            if self._closed:
+                raise StoreClosed(f"the journal {self.path} was closed")
             self._swapping = True
             self._gate.wait_for(lambda: self._reading == 0)
             try:
-                self.handle.close()
-                self._lmdb = None
+                self._release()
                 self._open()
             finally:
                 self._swapping = False
@@ -112,9 +116,8 @@ class Environment:
         """Release the files, when the last reader is done. Closing twice is allowed."""
         with self._gate:
             self._gate.wait_for(lambda: self._reading == 0 and not self._swapping)
-            if self._lmdb is not None:
-                self._lmdb.close()
-                self._lmdb = None
+            self._closed = True
+            self._release()
 
     def enter(self) -> lmdb.Transaction[bytes]:
         """Begin a read; `leave` must follow."""
@@ -133,6 +136,11 @@ class Environment:
             self._reading -= 1
             if not self._reading:
                 self._gate.notify_all()
+
+    def _release(self) -> None:
+        if self._lmdb is not None:
+            self._lmdb.close()
+            self._lmdb = None
 
     def _open(self) -> None:
         env = open_lmdb(self.path, self.settings)

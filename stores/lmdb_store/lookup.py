@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..contract import CorruptRecord, WorkflowKey
+from ..limits import MAX_ID_BYTES
 from .environment import View
 from .layout import EVENTS, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL
 from .records import is_next_frame, seal, unseal
@@ -18,9 +19,9 @@ class Names:
         """The number of `text`, or None if nothing is called so. Raises `CorruptRecord`."""
         number = self._numbers.get(text)
         if number is None:
-            name = text.encode()
-            record = view.txn.get(name, db=view.tables.names)
-            if record is None:
+            name = stored(text)
+            record = view.txn.get(name, db=view.tables.names) if name is not None else None
+            if name is None or record is None:
                 return None
             number = self._numbers[text] = NUMBER.unpack(unseal(name, record))[0]
         return number
@@ -36,6 +37,15 @@ class Names:
         return number
 
 
+def stored(text: str) -> bytes | None:
+    """A text as a key could hold it, or None if nothing can be stored under it."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return None
+    return encoded if len(encoded) <= MAX_ID_BYTES else None
+
+
 def id_key(namespace_number: int, workflow_id: bytes) -> bytes:
     """The key of an id."""
     return NUMBER.pack(namespace_number) + workflow_id
@@ -46,9 +56,10 @@ def find_serial(view: View, names: Names, key: WorkflowKey) -> int | None:
     namespace = names.find(view, key.namespace)
     if namespace is None:
         return None
-    at = id_key(namespace, key.workflow_id.encode())
-    if len(at) > 511:
+    workflow_id = stored(key.workflow_id)
+    if workflow_id is None:
         return None
+    at = id_key(namespace, workflow_id)
     record = view.txn.get(at, db=view.tables.ids)
     if record is None:
         return None

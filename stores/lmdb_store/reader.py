@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..contract import CorruptRecord, Frame, HistoryPage, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
+from ..limits import MAX_SEQ
 from .environment import Environment, View
 from .layout import EVENTS, EVENTS_KEY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN
 from .lookup import Names, find_head, find_serial, identity_of
@@ -30,7 +31,7 @@ class Reader:
         """What `Store.history` says: the frames follow each other, and a closed history does not end early (J7)."""
         with self._environment.view() as view:
             serial = find_serial(view, self.names, key)
-            if serial is None:
+            if serial is None or from_seq > MAX_SEQ:
                 return _NOTHING
             return _page(view, serial, key.workflow_id, max(from_seq, 1), max_bytes)
 

@@ -36,6 +36,8 @@ from .scan import keys_under
 from .verify import verify
 from .writer import Writer
 
+_KINDS = {int(kind): kind.name.lower() for kind in ObligationKind}
+
 
 class LmdbStore:
     """A journal in a directory. `apply` returns when the batch would survive a power cut (J3).
@@ -142,7 +144,7 @@ class LmdbStore:
             kinds = Counter(key[0] for key in keys_under(view.txn.cursor(db=view.tables.due), b""))
             return StoreStats(
                 workflows=view.txn.stat(view.tables.ids)["entries"],
-                obligations={ObligationKind(kind).name.lower(): count for kind, count in kinds.items()},
+                obligations={_KINDS.get(kind, f"kind {kind}"): count for kind, count in kinds.items()},
                 size_bytes=size_bytes(environment.path),
                 free_bytes=environment.room_bytes(),
                 readers=environment.active_readers(),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Callable
-
-import struct
 
 import lmdb
 

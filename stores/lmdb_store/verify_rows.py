@@ -19,9 +19,8 @@ _TAG = SERIAL.size
 
 def check_workflows(view: View, names: Names, start: bytes, limit: int, findings: list[Finding]) -> bytes | None:
     """Check some workflows whole, from the first row at or behind `start`; where to go on."""
-    checked = 0
     workflow: _Workflow | None = None
-    for key, record, in_order in walk(view.txn.cursor(db=view.tables.rows), start):
+    for checked, (key, record, in_order) in enumerate(walk(view.txn.cursor(db=view.tables.rows), start)):
         if workflow is None or key[:_TAG] != workflow.serial_key:
             if workflow is not None:
                 workflow.finish()
@@ -29,7 +28,6 @@ def check_workflows(view: View, names: Names, start: bytes, limit: int, findings
                 return key
             workflow = _Workflow(view, names, key[:_TAG], findings)
         workflow.check(key, record, in_order)
-        checked += 1
     if workflow is not None:
         workflow.finish()
     return None

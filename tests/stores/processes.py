@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,14 +19,14 @@ path = Path(sys.argv[1])
 """
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+PATH = f"import sys; sys.path.append({str(ROOT)!r})\n"
+"""Where the tests are found. The package is found there, too, but only where none is installed."""
 
 
-def run_program(program: str, *arguments: object) -> str:
+def run_program(program: str, *arguments: object, prelude: str = PRELUDE) -> str:
     """Run a program to its end; what it printed. Fails with its error if it fails."""
-    command = [sys.executable, "-c", PRELUDE + program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=50, check=False)
+    command = [sys.executable, "-c", PATH + prelude + program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -35,8 +34,8 @@ def run_program(program: str, *arguments: object) -> str:
 @contextmanager
 def running(program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """A program that runs beside the test, from its first printed line on; killed at the end of the block."""
-    command = [sys.executable, "-c", PRELUDE + program, *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()) as process:
+    command = [sys.executable, "-c", PATH + PRELUDE + program, *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "ready\n"
             yield process

@@ -17,6 +17,7 @@ from aion_trio.stores import (
     RecordTooLarge,
     SequenceConflict,
     Store,
+    WorkflowKey,
     dump,
 )
 
@@ -111,7 +112,7 @@ def test_rows_may_come_before_the_first_event(store: Store) -> None:
 def test_nothing_is_known_of_an_unknown_id(store: Store) -> None:
     unknown = key("nobody")
     assert store.head(unknown) == 0
-    assert store.history(unknown).frames == () or list(store.history(unknown).frames) == []
+    assert list(store.history(unknown).frames) == []
     assert store.history(unknown).next_seq is None
     assert store.summary(unknown) is None
     assert store.runs(unknown) == [] and store.marks(unknown) == [] and store.obligations_of(unknown) == []
@@ -119,6 +120,15 @@ def test_nothing_is_known_of_an_unknown_id(store: Store) -> None:
     assert store.obligation(unknown, ObligationKind.STEP, b"1") is None
     assert store.purge([unknown]) == 0
     assert store.counts("nowhere") == {}
+
+
+@pytest.mark.parametrize("unknown", [key(""), key("x" * 3000), key("\ud800"), key("w", "n" * 3000), key("w", "\ud800")])
+def test_what_could_not_be_stored_is_unknown(store: Store, unknown: WorkflowKey) -> None:
+    assert (store.head(unknown), store.summary(unknown), store.marks(unknown), store.purge([unknown])) == (0, None, [], 0)
+    assert store.counts(unknown.namespace) == {}
+    assert list(store.history(unknown, 1 << 40).frames) == []
+    assert store.mark(unknown, b"m" * 3000) is None
+    assert store.obligations(ObligationKind.STEP, queue="q" * 3000) == []
 
 
 def test_a_namespace_is_part_of_the_key(store: Store) -> None:

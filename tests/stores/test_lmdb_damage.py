@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, LmdbStore, ObligationKind, StoreError, SummaryFilter, WorkflowKey, WorkflowRecords, dump, records_of
+from aion_trio.stores import (
+    CorruptRecord,
+    LmdbStore,
+    ObligationKind,
+    StoreError,
+    SummaryFilter,
+    WorkflowKey,
+    WorkflowRecords,
+    dump,
+    records_of,
+)
 from aion_trio.stores.lmdb_store.layout import EVENTS, EVENTS_KEY, IDENTITY, OBLIGATION, ROW
 
 from .building import events, full_workflow, key, start, write
@@ -34,7 +44,9 @@ def expected_of(journal: Path) -> dict[WorkflowKey, WorkflowRecords]:
 def test_verify_finds_any_turned_bit_of_a_record_and_no_read_is_wrong(sound: Path, tmp_path: Path, part: str) -> None:
     expected = expected_of(sound)
     records = [place for place in places(sound) if part == "key" or place.value_bytes]
-    assert {place.table for place in records} == ({"meta", "names", "ids", "rows", "due", "vis"} if part == "key" else {"meta", "names", "ids", "rows"})
+    assert {place.table for place in records} == (
+        {"meta", "names", "ids", "rows", "due", "vis"} if part == "key" else {"meta", "names", "ids", "rows"}
+    )
     for number, place in enumerate(records):
         for at, bit in bits_of(place, part, number):
             assert_found(turned(sound, tmp_path / "turned", at, bit), expected, place)
@@ -111,7 +123,7 @@ def test_a_missing_frame_in_the_middle_is_a_gap(tmp_path: Path) -> None:
     delete_row(tmp_path / "journal", b"rows", EVENTS_KEY.pack(1, EVENTS, 4))
     store = LmdbStore.open(tmp_path / "journal")
     for from_seq in (1, 3, 4):
-        with pytest.raises(CorruptRecord, match="event [34] is missing"):
+        with pytest.raises(CorruptRecord, match=r"event [34] is missing"):
             store.history(key(), from_seq)
     assert [frame.first_seq for frame in store.history(key(), 5).frames] == [5]
     [finding] = store.verify()

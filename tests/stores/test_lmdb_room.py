@@ -26,7 +26,11 @@ def large(workflow_id: str, size: int) -> Append:
 def data_file_replaced(path: Path, device: str, flags: int) -> Iterator[None]:
     """While the block runs, LMDB's handles of the data file lead to a device that refuses what is written to it."""
     target = str((path / "data.mdb").resolve())
-    handles = [int(fd) for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}") == target]
+    handles = [
+        int(fd)
+        for fd in os.listdir("/proc/self/fd")
+        if os.path.islink(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}") == target
+    ]
     kept = {fd: os.dup(fd) for fd in handles}
     refusing = os.open(device, flags)
     try:

@@ -34,7 +34,9 @@ def test_a_broken_chain_is_stored_as_it_is_given(store: Store) -> None:
 
 def test_a_mark_is_remembered_and_the_newest_value_counts(store: Store) -> None:
     """S6."""
-    write(store, Append(key(), 0, b"e", 1, marks=[mark(b"r1", b"one"), mark(b"r2")]), Append(key(), 1, b"e", 1, marks=[mark(b"r1", b"two")]))
+    write(
+        store, Append(key(), 0, b"e", 1, marks=[mark(b"r1", b"one"), mark(b"r2")]), Append(key(), 1, b"e", 1, marks=[mark(b"r1", b"two")])
+    )
     assert store.mark(key(), b"r1") == b"two" and store.mark(key(), b"r2") == b""
     assert store.mark(key(), b"r3") is None and store.mark(key("other"), b"r1") is None
     assert store.marks(key()) == [mark(b"r1", b"two"), mark(b"r2")]
