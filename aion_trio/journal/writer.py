@@ -98,9 +98,10 @@ class Journal:
         """As `append`, for several appends that are durable together or not at all with their transaction."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.store.blocking:
-            outcomes = self._apply(items)
+            applied = self._apply(items)
+            self._reopen_after(applied)
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return self._heads(outcomes.unwrap())
+            return self._heads(applied.unwrap())
         waiting = _Queued(items, trio.lowlevel.current_task())
         self._queue.append(waiting)
         self._wake.put(None)
@@ -168,10 +169,14 @@ class Journal:
         items = [item for waiting in batch for item in waiting.appends]
         try:
             result = self._apply(items)
+            self._reopen_after(result)  # before anyone is woken: the first thing that they do is read their head
         except BaseException as error:
             token.run_sync_soon(_wake, batch, Error(errors.AppendOutcomeUnknown(f"the journal's writer failed: {error!r}")))
             raise
         token.run_sync_soon(_wake, batch, result)
+
+    def _reopen_after(self, result: Outcome[list[stores.Outcome]]) -> None:
+        """After a commit whose outcome is unknown: nothing is read or written before the store was opened again."""
         if isinstance(result, Error) and isinstance(result.error, errors.AppendOutcomeUnknown):
             self.store.reopen()
 

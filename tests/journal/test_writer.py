@@ -1,0 +1,140 @@
+"""The journal actor: what an append promises, whatever the disk and the caller do (J1, J3, J6)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from aion_trio.errors import AppendOutcomeUnknown, JournalFullError, SequenceConflict
+from aion_trio.journal import Journal
+from aion_trio.stores import Append, Fault, FaultyStore, LmdbStore, MemoryStore, Store, StoreFailed, StoreFull, WorkflowKey
+
+EVENT = b"\x83\x0e\x01\x02"  # a TimerFired
+
+
+def append(name: str, expected_seq: int = 0) -> Append:
+    return Append(WorkflowKey("default", name), expected_seq, EVENT, 1)
+
+
+def head(store: Store, name: str) -> int:
+    return store.head(WorkflowKey("default", name))
+
+
+def threaded(store: Store) -> FaultyStore:
+    """A store whose calls belong in the writer thread."""
+    faulty = FaultyStore(store)
+    faulty.blocking = True
+    return faulty
+
+
+@asynccontextmanager
+async def running(store: Store) -> AsyncIterator[Journal]:
+    journal = Journal(store)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        yield journal
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture(params=["inline", "threaded"])
+def store(request: pytest.FixtureRequest) -> FaultyStore:
+    return FaultyStore(MemoryStore()) if request.param == "inline" else threaded(MemoryStore())
+
+
+async def test_an_append_that_returned_is_in_the_store(store: FaultyStore) -> None:
+    """J3."""
+    async with running(store) as journal:
+        assert await journal.append(append("a")) == 1
+        assert await journal.append(append("a", 1)) == 2
+    assert head(store.inner, "a") == 2
+
+
+async def test_a_wrong_head_is_refused_with_both_numbers(store: FaultyStore) -> None:
+    """J1."""
+    async with running(store) as journal:
+        await journal.append(append("a"))
+        with pytest.raises(SequenceConflict, match="head") as caught:
+            await journal.append(append("a"))
+    assert (caught.value.expected, caught.value.found) == (0, 1)
+
+
+async def test_a_full_disk_refuses_and_work_goes_on_once_there_is_room(store: FaultyStore) -> None:
+    """J6."""
+    async with running(store) as journal:
+        store.plan(Fault("apply", error=StoreFull("no space")))
+        with pytest.raises(JournalFullError):
+            await journal.append(append("a"))
+        assert await journal.append(append("a")) == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_commit_that_failed_half_way_says_so_and_the_store_is_opened_again(store: FaultyStore, after: bool) -> None:
+    """J3: whether it is durable is known by reading the head, which the reopened store answers."""
+    async with running(store) as journal:
+        store.plan(Fault("apply", error=StoreFailed("EIO on sync"), after=after))
+        with pytest.raises(AppendOutcomeUnknown):
+            await journal.append(append("a"))
+        assert await journal.append(append("b")) == 1
+        assert journal.head(WorkflowKey("default", "a")) == int(after)
+    assert store.calls["reopen"] == 1
+
+
+async def test_appends_that_arrive_during_a_commit_share_the_next_one() -> None:
+    """J3: no timer, no delay; the batch is what has queued up."""
+    gate = threading.Event()
+    store = threaded(MemoryStore())
+    async with running(store) as journal, trio.open_nursery() as nursery:
+        store.plan(Fault("apply", wait=gate.wait))
+        nursery.start_soon(journal.append, append("first"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        for number in range(50):
+            nursery.start_soon(journal.append, append(f"w{number}"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        gate.set()
+    assert (journal.commits, journal.appends) == (2, 51)
+
+
+async def test_a_queued_append_can_be_withdrawn_and_one_on_its_way_completes() -> None:
+    """J1, J3: cancelled while queued, nothing was written; in a batch, it completes."""
+    gate = threading.Event()
+    store = threaded(MemoryStore())
+    async with running(store) as journal:
+        store.plan(Fault("apply", wait=gate.wait))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.append, append("on-its-way"))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.start_soon(journal.append, append("queued"))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+            gate.set()
+        await journal.append(append("later"))
+    assert (head(store.inner, "on-its-way"), head(store.inner, "queued"), head(store.inner, "later")) == (1, 0, 1)
+
+
+async def test_a_stopped_journal_leaves_no_thread_behind() -> None:
+    """Nothing outlives its block."""
+    async with running(threaded(MemoryStore())) as journal:
+        await journal.append(append("a"))
+        assert any(thread.name == "aion-journal" for thread in threading.enumerate())
+    for thread in threading.enumerate():
+        if thread.name == "aion-journal":
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+async def test_a_thousand_appenders_share_commits_on_disk(tmp_path: Path) -> None:
+    """J3, on LMDB with real syncs."""
+    store = LmdbStore.open(tmp_path / "journal")
+    async with running(store) as journal, trio.open_nursery() as nursery:
+        for number in range(1000):
+            nursery.start_soon(journal.append, append(f"w{number}"))
+    assert journal.appends == 1000
+    assert journal.commits < 100
+    assert all(head(store, f"w{number}") == 1 for number in range(1000))
+    store.close()
