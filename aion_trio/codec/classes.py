@@ -80,7 +80,8 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
             locate((f".{field}", shape.build, data[field]) for field, shape in fields.items() if field in data)
             raise _refusal(name, fields, data, error) from error
 
-    return Shape(name, plain, build, frozenset({dict}), frozenset({cls}), hashable=False)
+    bounded = all(shape.bounded for shape in fields.values())
+    return Shape(name, plain, build, frozenset({dict}), frozenset({cls}), hashable=False, bounded=bounded)
 
 
 def _refusal(name: str, fields: Mapping[str, Shape], data: Any, error: Exception) -> Misfit:

@@ -46,7 +46,8 @@ def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
         return convert_all
 
     plain, build = hook(element.plain, kept), hook(element.build, make)
-    return Shape(name, plain, build, frozenset({list}), _claimed(make), hashable=kept is tuple and element.hashable)
+    hashable = kept is tuple and element.hashable
+    return Shape(name, plain, build, frozenset({list}), _claimed(make), hashable, bounded=element.bounded)
 
 
 def set_shape(annotation: Any, element: Shape, make: Make) -> Shape:
@@ -75,7 +76,8 @@ def set_shape(annotation: Any, element: Shape, make: Make) -> Shape:
             raise misfit(f"{name} with hashable elements", value) from None
 
     kind: type = set if element.hashable else list
-    return Shape(name, plain, build, frozenset({kind}), _claimed(make), hashable=make is frozenset and element.hashable)
+    hashable = make is frozenset and element.hashable
+    return Shape(name, plain, build, frozenset({kind}), _claimed(make), hashable, bounded=element.bounded)
 
 
 def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Shape:
@@ -116,7 +118,8 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
         except TypeError:
             raise misfit(f"{name} with hashable keys", value) from None
 
-    return Shape(name, plain, build, frozenset({list if paired else dict}), _claimed(make), hashable=False)
+    kinds: frozenset[type] = frozenset({list if paired else dict})
+    return Shape(name, plain, build, kinds, _claimed(make), hashable=False, bounded=key.bounded and item.bounded)
 
 
 def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
@@ -139,4 +142,5 @@ def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
         return convert_each
 
     plain, build = hook([element.plain for element in elements]), hook([element.build for element in elements])
-    return Shape(name, plain, build, frozenset({list}), frozenset({tuple}), hashable=all(element.hashable for element in elements))
+    hashable, bounded = all(element.hashable for element in elements), all(element.bounded for element in elements)
+    return Shape(name, plain, build, frozenset({list}), frozenset({tuple}), hashable, bounded=bounded)

@@ -33,7 +33,7 @@ def enum_shape(cls: type[Enum]) -> Shape:
             raise misfit(f"{cls.__name__} ({_choices(cls, by_value)})", stored) from None
 
     kinds: set[type] = {class_of(member.value) for member in cls} if by_value else {str}
-    return Shape(cls.__name__, plain, build, frozenset(kinds or {int}), frozenset({cls}))
+    return Shape(cls.__name__, plain, build, frozenset(kinds or {int}), frozenset({cls}), bounded=True)
 
 
 def _choices(cls: type[Enum], by_value: bool) -> str:
@@ -71,4 +71,5 @@ def literal_shape(annotation: Any, shapes: Shapes) -> Shape:
         except (KeyError, TypeError):
             raise misfit(name, stored) from None
 
-    return Shape(name, plain, build, frozenset(kinds), frozenset(class_of(choice) for _, choice in choices))
+    types = frozenset(class_of(choice) for _, choice in choices)
+    return Shape(name, plain, build, frozenset(kinds), types, bounded=True)

@@ -27,8 +27,11 @@ from aion_trio.codec.misfit import Misfit, misfit
 from aion_trio.codec.narrow import is_mapping, is_sequence, is_set
 from aion_trio.errors import InvalidInputError, JournalFormatError
 
-MAX_DEPTH = 400
-"""How deep plain data may nest; deeper data is refused when it is encoded."""
+MAX_DEPTH = 100
+"""How deep plain data may nest; deeper data is refused when it is encoded.
+
+Typed data of that depth is converted within Python's default recursion limit, wherever it is read. Readers take more.
+"""
 
 _NAIVE = 0x61696F01
 _TIME = 0x61696F02
@@ -37,6 +40,7 @@ _DECIMAL = 0x61696F04
 
 _SET = b"\xd9\x01\x02"  # tag 258: the C encoder writes a set in the order of its hashes
 _HALF_FLOAT = b"\xf9"  # NaN or an infinity, which may have been a Decimal
+_NO_HEADS = bytes(byte for byte in range(256) if not 0x80 <= byte <= 0xDB)
 _CUT_OFFSET = b"Z:"  # an offset below a minute, which the C encoder cuts
 
 
@@ -98,8 +102,8 @@ _DECODERS: Mapping[int, Callable[[Any, bool], Any]] = {
 }
 
 
-def encode(value: Any) -> bytes:
-    """The bytes of plain data.
+def encode(value: Any, bounded: bool = False) -> bytes:
+    """The bytes of plain data; `bounded` if it is known not to nest deeply.
 
     Raises InvalidInputError with the path of what is not plain data: an instance of a class (annotate it), a lone
     surrogate, a cycle, or data nested deeper than `MAX_DEPTH`.
@@ -110,7 +114,7 @@ def encode(value: Any) -> bytes:
         return _encode_carefully(value)
     if _SET in data or _HALF_FLOAT in data or _CUT_OFFSET in data:
         return _encode_carefully(value)
-    if len(data) > MAX_DEPTH:  # shorter data cannot nest deeper
+    if not bounded:
         _require_decodable(data)
     return data
 
@@ -156,12 +160,14 @@ def _encode_carefully(value: Any) -> bytes:
         data = _dumps_with_hooks(value)
     except Exception as error:
         raise _diagnosis(value, error) from None
-    if len(data) > MAX_DEPTH:
-        _require_decodable(data)
+    _require_decodable(data)
     return data
 
 
 def _require_decodable(data: bytes) -> None:
+    # Each level takes a byte that can be the head of a container or a tag: few of them cannot nest deeply.
+    if len(data) <= MAX_DEPTH or len(data.translate(None, _NO_HEADS)) <= MAX_DEPTH:
+        return
     try:
         cbor2.loads(data, semantic_decoders=_DECODERS, max_depth=MAX_DEPTH)
     except Exception as error:

@@ -40,7 +40,8 @@ class Shape:
 
     `kinds` are the types of the plain data that `plain` gives and `types` the exact types of the values that it takes,
     both for telling the members of a union apart; an empty `kinds` is any. `hashable` says that the plain data can be
-    a key. `flat` is the type whose values are stored as they are, if their exact type is this one.
+    a key. `flat` is the type whose values are stored as they are, if their exact type is this one. `bounded` says that
+    the annotation itself bounds how deep the data nests.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Shape:
     types: frozenset[type] = frozenset()
     hashable: bool = True
     flat: type | None = None
+    bounded: bool = False
 
 
 def as_is(value: Any) -> Any:
@@ -185,12 +187,11 @@ def _leaf(annotation: Any) -> Shape | None:
     check = CHECKS.get(annotation)
     if check is not None:
         kind = bytes if annotation is bytearray else annotation
-        return Shape(
-            annotation.__name__, check, check, frozenset({kind}), frozenset({annotation}), flat=annotation if annotation in FLAT else None
-        )
+        flat = annotation if annotation in FLAT else None
+        return Shape(annotation.__name__, check, check, frozenset({kind}), frozenset({annotation}), flat=flat, bounded=True)
     if annotation in PATHS:
         plain, build = PATHS[annotation]
-        return Shape(annotation.__name__, plain, build, frozenset({str}), frozenset({annotation}))
+        return Shape(annotation.__name__, plain, build, frozenset({str}), frozenset({annotation}), bounded=True)
     return None
 
 

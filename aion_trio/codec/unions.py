@@ -30,7 +30,9 @@ def union_shape(name: str, members: Sequence[Shape]) -> Shape:
     choice = _Choice(name, members)
     kinds = frozenset(kind for member in members for kind in ({dict} if choice.is_tagged(member) else member.kinds))
     hashable = all(member.hashable and not choice.is_tagged(member) for member in members)
-    return Shape(name, choice.plain, choice.build, kinds, frozenset(cls for member in members for cls in member.types), hashable)
+    types = frozenset(cls for member in members for cls in member.types)
+    bounded = all(member.bounded for member in members)
+    return Shape(name, choice.plain, choice.build, kinds, types, hashable, bounded=bounded)
 
 
 def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
@@ -52,7 +54,7 @@ def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
         return convert_optional
 
     none = type(None)
-    return Shape(name, hook(only.plain), hook(only.build), only.kinds | {none}, only.types | {none}, only.hashable)
+    return Shape(name, hook(only.plain), hook(only.build), only.kinds | {none}, only.types | {none}, only.hashable, bounded=only.bounded)
 
 
 class _Choice:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aion_trio.codec.misfit import Misfit
 from aion_trio.codec.narrow import class_of, is_list, is_mapping, is_sequence, is_set
-from aion_trio.codec.plain import decode, decode_flat, encode, encode_flat
+from aion_trio.codec.plain import MAX_DEPTH, decode, decode_flat, encode, encode_flat
 from aion_trio.codec.scalars import CHECKS
 from aion_trio.codec.shapes import ANYTHING, Hook, Shape, Shapes
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
@@ -70,7 +70,9 @@ class Value:
             plain = self._shape.plain(value)
         except Misfit as found:
             raise found.error(self._name) from None
-        return encode(plain)
+        except RecursionError:
+            raise _too_deep(self._name) from None
+        return encode(plain, self._shape.bounded)
 
     def decode(self, data: bytes) -> Any:
         """The value of bytes; InvalidInputError if they hold something else than the annotation says."""
@@ -83,6 +85,12 @@ class Value:
             return self._shape.build(plain)
         except Misfit as found:
             raise found.error(self._name) from None
+        except RecursionError:
+            raise _too_deep(self._name) from None
+
+
+def _too_deep(name: str) -> InvalidInputError:
+    return Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value").error(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ class Arguments:
     before it stay valid.
     """
 
-    __slots__ = ("_all_flat", "_build", "_flat", "_needed", "_owner", "_parameters", "_plain")
+    __slots__ = ("_all_flat", "_bounded", "_build", "_flat", "_needed", "_owner", "_parameters", "_plain")
 
     def __init__(self, owner: str, parameters: Sequence[Parameter]) -> None:
         self._owner = owner
@@ -109,6 +117,7 @@ class Arguments:
         shapes = [shape_of(parameter.annotation) for parameter in parameters]
         self._plain, self._build = [shape.plain for shape in shapes], [shape.build for shape in shapes]
         self._needed = sum(parameter.required for parameter in parameters)
+        self._bounded = all(shape.bounded for shape in shapes)
         self._flat = [shape.flat for shape in shapes]
         self._all_flat = None not in self._flat
 
@@ -119,7 +128,7 @@ class Arguments:
         self._require_arity(len(args))
         plain = self._convert(self._plain, args)
         try:
-            return encode(plain)
+            return encode(plain, self._bounded)
         except InvalidInputError:
             self._name_fault(plain)
             raise
@@ -142,6 +151,8 @@ class Arguments:
         except Misfit as found:
             error = found.error(self._parameters[len(converted)].name)
             raise InvalidInputError(f"{self._owner}: {error}", error.path) from None
+        except RecursionError:
+            raise _too_deep(self._parameters[len(converted)].name) from None
         return converted
 
     def _name_fault(self, plain: Sequence[object]) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from aion_trio.codec import Arguments, Parameter, Value, encode, plain_data
+from aion_trio.codec.plain import MAX_DEPTH
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 from .data import Colour, Computed, Options, Order, Page, Pair, Parcel, Tree
@@ -193,6 +194,27 @@ def test_a_class_that_was_refused_once_is_refused_again() -> None:
     for _ in range(2):
         with pytest.raises(UnsupportedTypeError):
             Value(Holds)
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 2_000])
+def test_typed_data_that_nests_too_deeply_is_refused_when_it_is_encoded(levels: int) -> None:
+    for annotation in (Tree, Tree | None):
+        with pytest.raises(InvalidInputError):
+            Value(annotation).encode(_tree(levels))
+    with pytest.raises(InvalidInputError):
+        Arguments("f", [Parameter("tree", Tree)]).encode((_tree(levels),))
+
+
+def test_typed_data_of_the_greatest_depth_is_read_back() -> None:
+    tree = _tree(MAX_DEPTH - 1)
+    assert repr(Value(Tree).decode(Value(Tree).encode(tree))) == repr(tree)
+
+
+def _tree(levels: int) -> Tree:
+    tree = Tree(0)
+    for _ in range(levels):
+        tree = Tree(0, [], tree)
+    return tree
 
 
 def test_plain_data_takes_values_by_their_own_classes() -> None:
