@@ -39,8 +39,9 @@ from .contract import (
     SummaryPage,
     WorkflowKey,
 )
-from .dump import WorkflowRecords, write_records
+from .dump import write_records
 from .filtering import Condition
+from .held import HeldWorkflow, check_held
 from .limits import require_id, require_name, require_storable
 
 _SERIAL_BYTES = 8
@@ -54,37 +55,6 @@ class _Due(NamedTuple):
     row: bytes
 
 
-class _Workflow:
-    """All that is kept of one id. Frames are contiguous and `ends` holds the last seq of each."""
-
-    __slots__ = ("ends", "frames", "key", "marks", "opens", "runs", "serial", "summary")
-
-    def __init__(self, key: WorkflowKey, serial: int) -> None:
-        self.key, self.serial = key, serial
-        self.frames: list[Frame] = []
-        self.ends: list[int] = []
-        self.summary: Summary | None = None
-        self.runs: dict[int, RunRow] = {}
-        self.opens: dict[tuple[ObligationKind, bytes], Obligation] = {}
-        self.marks: dict[bytes, bytes] = {}
-
-    @property
-    def head(self) -> int:
-        return self.ends[-1] if self.ends else 0
-
-    def records(self) -> WorkflowRecords:
-        return WorkflowRecords(tuple(self.frames), self.summary, self.sorted_runs(), self.sorted_rows(), self.sorted_marks())
-
-    def sorted_runs(self) -> tuple[RunRow, ...]:
-        return tuple(run for _, run in sorted(self.runs.items()))
-
-    def sorted_rows(self) -> tuple[Obligation, ...]:
-        return tuple(row for _, row in sorted(self.opens.items()))
-
-    def sorted_marks(self) -> tuple[Mark, ...]:
-        return tuple(Mark(name, value) for name, value in sorted(self.marks.items()))
-
-
 class MemoryStore:
     """A `Store` that holds everything in memory. One lock makes each call atomic, so reads may come from any thread."""
 
@@ -93,8 +63,8 @@ class MemoryStore:
     def __init__(self, *, written_by: str = "memory") -> None:
         self._written_by = written_by
         self._lock = threading.Lock()
-        self._workflows: dict[WorkflowKey, _Workflow] = {}
-        self._by_serial: dict[int, _Workflow] = {}
+        self._workflows: dict[WorkflowKey, HeldWorkflow] = {}
+        self._by_serial: dict[int, HeldWorkflow] = {}
         self._due: dict[ObligationKind, list[_Due]] = {kind: [] for kind in ObligationKind}
         self._next_serial = 1
         self._closed = False
@@ -228,7 +198,7 @@ class MemoryStore:
         """Check the histories and the due order against the rows; there are no checksums, since there is no disk."""
         with self._lock:
             self._require_open()
-            findings = [finding for workflow in self._workflows.values() for finding in _check(workflow)]
+            findings = [finding for workflow in self._workflows.values() for finding in check_held(workflow)]
             open_rows = sum(len(workflow.opens) for workflow in self._workflows.values())
             if open_rows != sum(map(len, self._due.values())):
                 findings.append(Finding("the due order and the open rows differ"))
@@ -270,7 +240,7 @@ class MemoryStore:
             known = self._begin(append.key)
         return head if known is None else self._keep(known, append)
 
-    def _keep(self, workflow: _Workflow, append: Append) -> int:
+    def _keep(self, workflow: HeldWorkflow, append: Append) -> int:
         if append.count:
             workflow.frames.append(Frame(workflow.head + 1, append.count, bytes(append.frame)))
             workflow.ends.append(workflow.head + append.count)
@@ -286,8 +256,8 @@ class MemoryStore:
         workflow.marks.update((mark.name, mark.value) for mark in append.marks)
         return workflow.head
 
-    def _begin(self, key: WorkflowKey) -> _Workflow:
-        workflow = _Workflow(key, self._next_serial)
+    def _begin(self, key: WorkflowKey) -> HeldWorkflow:
+        workflow = HeldWorkflow(key, self._next_serial)
         self._next_serial += 1
         self._workflows[key] = self._by_serial[workflow.serial] = workflow
         return workflow
@@ -305,13 +275,13 @@ class MemoryStore:
         owner = self._workflows.get(close.owner or append.key)
         return owner is not None and (close.kind, close.row) in owner.opens
 
-    def _open_row(self, workflow: _Workflow, opened: Open) -> None:
+    def _open_row(self, workflow: HeldWorkflow, opened: Open) -> None:
         self._close_row(workflow, opened.kind, opened.row)
         row = Obligation(workflow.key, opened.kind, opened.row, opened.due_us, opened.queue, opened.payload)
         workflow.opens[opened.kind, opened.row] = row
         insort(self._due[opened.kind], _Due(opened.due_us, workflow.serial, opened.row))
 
-    def _close_row(self, workflow: _Workflow, kind: ObligationKind, row: bytes) -> None:
+    def _close_row(self, workflow: HeldWorkflow, kind: ObligationKind, row: bytes) -> None:
         gone = workflow.opens.pop((kind, row), None)
         if gone is not None:
             rows = self._due[kind]
@@ -323,28 +293,14 @@ class MemoryStore:
         workflow = self._workflows.get(after.key)
         return bisect_right(self._due[kind], _Due(after.due_us, workflow.serial if workflow else 0, after.row))
 
-    def _later_than(self, after: bytes | None) -> list[_Workflow]:
+    def _later_than(self, after: bytes | None) -> list[HeldWorkflow]:
         serial = int.from_bytes(after) if after is not None else 0
         return [workflow for workflow in self._workflows.values() if workflow.serial > serial]
 
-    def _find(self, key: WorkflowKey) -> _Workflow | None:
+    def _find(self, key: WorkflowKey) -> HeldWorkflow | None:
         self._require_open()
         return self._workflows.get(key)
 
     def _require_open(self) -> None:
         if self._closed:
             raise StoreClosed("this store was closed")
-
-
-def _check(workflow: _Workflow) -> list[Finding]:
-    """What is wrong with one workflow: a gap, or an end that its summary does not know."""
-    findings: list[Finding] = []
-    expected = 1
-    for frame in workflow.frames:
-        if frame.first_seq != expected:
-            findings.append(Finding(f"event {expected} is missing", workflow.key.workflow_id, expected))
-        expected = frame.first_seq + frame.count
-    if workflow.summary is not None and workflow.summary.head not in (0, workflow.head):
-        what = f"the summary says that the history ends at {workflow.summary.head}, it ends at {workflow.head}"
-        findings.append(Finding(what, workflow.key.workflow_id, workflow.head))
-    return findings

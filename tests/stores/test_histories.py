@@ -30,7 +30,8 @@ def test_a_history_is_its_frames_in_order(history: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("from_seq", "first"), [(-1, 1), (0, 1), (1, 1), (2, 2), (3, 2), (4, 2), (5, 5), (6, 5), (7, 7), (8, None), (100, None), (1 << 40, None)]
+    ("from_seq", "first"),
+    [(-1, 1), (0, 1), (1, 1), (2, 2), (3, 2), (4, 2), (5, 5), (6, 5), (7, 7), (8, None), (100, None), (1 << 40, None)],
 )
 def test_a_range_begins_with_the_frame_that_holds_its_first_event(history: Store, from_seq: int, first: int | None) -> None:
     frames = history.history(key(), from_seq).frames
