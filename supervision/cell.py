@@ -70,9 +70,8 @@ class Cell:
         here.set(self)
         try:
             with self.scope:
-                again = True
-                while again:
-                    again = await self._run(self.mailbox)
+                while await self._run(self.mailbox):
+                    await trio.lowlevel.checkpoint()  # no new run after a cancellation, and a turn for the others
         finally:
             self._population.gone(self)
 
@@ -96,8 +95,6 @@ class Cell:
             self._end(mailbox, how, error)
         if error is not None:
             return await self._recover(mailbox, error)
-        if mailbox.queued:  # it will be run again at once: let the others have a turn
-            await trio.lowlevel.checkpoint()
         return mailbox.queued > 0 or self.mailbox is not mailbox
 
     def _begin(self, mailbox: Mailbox[Any]) -> None:
@@ -115,14 +112,14 @@ class Cell:
             self.instruments.tell(lambda each: each.child_exited(self.path, exit))
 
     async def _recover(self, mailbox: Mailbox[Any], error: Exception) -> bool:
-        """Rest after a failure; false if the key is set aside, or if nobody needs the actor any more."""
+        """Rest after a failure; false if the key is set aside, or if nobody has needed the actor meanwhile."""
         delay = self._population.failed(self, error)
-        if delay is None or (mailbox.closed and not mailbox.queued and self.mailbox is mailbox):
+        if delay is None:
             return False
         self.resting = True
         await trio.sleep(delay)
         self.resting = False
-        return True
+        return not mailbox.closed or mailbox.queued > 0 or self.mailbox is not mailbox
 
     def snapshot(self, now: float) -> Node:
         """This actor; the children of what it has opened are shown as its own."""

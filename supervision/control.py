@@ -142,6 +142,13 @@ class Control:
         slot = self.slots[child.name] = Slot(child, self.path, self.instruments)
         return slot
 
+    def find(self, name: str) -> Slot:
+        """The place of the child called ``name``."""
+        try:
+            return self.slots[name]
+        except KeyError:
+            raise KeyError(f"{self.path} has no child named {name!r}; it has {list(self.slots)}") from None
+
     # The loop.
 
     async def run(self, nursery: trio.Nursery) -> None:
@@ -373,7 +380,7 @@ class Control:
 
     async def remove(self, name: str) -> Exit | None:
         """Stop the child called ``name`` and forget it."""
-        slot = self.slots[name]
+        slot = self.find(name)
         await self._stop(slot, drain=True)
         self._settle(slot)
         slot.bury_mailbox()
@@ -383,7 +390,7 @@ class Control:
 
     async def restart(self, name: str) -> Any:
         """Stop the child called ``name`` if it is up, and start it; this spends no budget and concerns no sibling."""
-        slot = self.slots[name]
+        slot = self.find(name)
         await self._stop(slot, drain=False)
         self._settle(slot)
         if self._halted:

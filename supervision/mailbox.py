@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import trio
 from outcome import Error
-from trio.lowlevel import Abort, Task, cancel_shielded_checkpoint, checkpoint_if_cancelled, current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import (
+    Abort,
+    Task,
+    cancel_shielded_checkpoint,
+    checkpoint,
+    checkpoint_if_cancelled,
+    current_task,
+    reschedule,
+    wait_task_rescheduled,
+)
 
 from .errors import ActorStopped
 from .place import here
@@ -130,20 +139,18 @@ class Mailbox(Generic[T]):
         Raises `trio.EndOfChannel` once the mailbox is closed and holds no (matching) message, and
         `trio.BusyResourceError` if another task waits in here.
         """
-        await checkpoint_if_cancelled()
+        # A message is taken behind the last await, so that cancellation finds none in hand, and an urgent one that
+        # was sent meanwhile comes first. Waiting is a checkpoint too; there is never more than one in vain.
+        await (checkpoint() if self._normal or self._urgent or self.closed else checkpoint_if_cancelled())
         if self._reader is not None:
             raise trio.BusyResourceError(f"{self.name} has one reader, and another task is waiting in receive")
-        message = self._take(match)
-        if message is _NOTHING:
-            while not self.closed:
-                await self._wait(idle=match is None)
-                message = self._take(match)
-                if message is not _NOTHING:
-                    return message
-        await cancel_shielded_checkpoint()
-        if message is _NOTHING:
-            raise trio.EndOfChannel
-        return message
+        while True:
+            message = self._take(match)
+            if message is not _NOTHING:
+                return message
+            if self.closed:
+                raise trio.EndOfChannel
+            await self._wait(idle=match is None)
 
     def __aiter__(self) -> Mailbox[T]:
         return self
@@ -191,7 +198,7 @@ class Mailbox(Generic[T]):
             self.owner.idled()
             if self.closed:  # the owner used the occasion
                 self._idle = False
-                return
+                return await cancel_shielded_checkpoint()
         self._reader = current_task()
         await wait_task_rescheduled(self._abort)
 

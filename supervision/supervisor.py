@@ -50,17 +50,11 @@ class Supervisor:
 
     def __getitem__(self, name: str) -> Any:
         """What the child called ``name`` passed to ``task_status.started()``, last time it did."""
-        return self._slot(name).value
+        return self._control.find(name).value
 
     def handle(self, name: str) -> Handle:
         """The child called ``name``, to wait for, watch or link to."""
-        return Handle(self._slot(name))
-
-    def _slot(self, name: str) -> Slot:
-        try:
-            return self._control.slots[name]
-        except KeyError:
-            raise KeyError(f"{self.path} has no child named {name!r}; it has {list(self)}") from None
+        return Handle(self._control.find(name))
 
     def snapshot(self) -> Node:
         """The tree from here down, at this moment."""
@@ -98,7 +92,7 @@ class Supervisor:
 
         If this is cancelled the removal goes on.
         """
-        self._slot(name)
+        self._control.find(name)
         self._refuse_starting_child()
         return cast("Exit | None", await self._control.carry_out(lambda _: self._control.remove(name)))
 
@@ -109,7 +103,7 @@ class Supervisor:
         `StartFailed` if it does not start; that failure is then answered like any other. If this is cancelled the
         restart goes on.
         """
-        self._slot(name)
+        self._control.find(name)
         self._refuse_starting_child()
         return await self._control.carry_out(lambda _: self._control.restart(name))
 

@@ -13,7 +13,7 @@ import trio
 
 from aion_trio.supervision import AutoShutdown, Exit, GaveUp, Restart, StartFailed, Strategy
 
-from .world import BACKOFF, CLEANUP, WINDOW, Boom, Event, World
+from .world import BACKOFF, CLEANUP, TICK, WINDOW, Boom, Event, World
 
 SLACK = 1e-6
 FINAL = {"end", "gave up", "body left"}
@@ -67,15 +67,18 @@ def one_is_stopped_at_a_time(world: World) -> None:
 def the_last_stop_is_in_reverse_order(world: World) -> None:
     alive: set[int] = set()
     final: float | None = None
+    removed: set[int] = set()
     for event in world.log:
         if event.what == "begins":
             alive.add(event.who)  # one that was spawned in the instant before may still make its first step
             assert final is None or event.at == final, f"{event.who} began after the end had begun"
         elif event.what == "ends":
             alive.discard(event.who)
-        elif event.what == "is cancelled" and final is not None:
+        elif event.what in {"remove", "restart"} and final is None:
+            removed.add(event.who)  # that may be under way when the end begins, and is then finished first
+        elif event.what == "is cancelled" and final is not None and event.who not in removed:
             assert not any(other > event.who for other in alive), f"{event.who} was cancelled before {alive}"
-        if final is None and (event.what == "gave up" or (event.what == "end" and event.detail == "stop")):
+        if final is None and (event.what == "gave up" or (event.what == "end" and event.detail in {"stop", "hurry"})):
             final = event.at
 
 
@@ -119,7 +122,7 @@ def no_error_is_lost(world: World) -> None:
         assert any(error is each for each in told), f"{error!r} was lost"
     out = list(lineage(world.outcome))
     stop = next((at for at, event in enumerate(world.log) if event.what == "gave up"), None)
-    if stop is None and world.ending == "stop":
+    if stop is None and world.ending in {"stop", "hurry"}:
         stop = next((at for at, event in enumerate(world.log) if event.what == "end"), None)
     for event in world.log[stop + 1 :] if stop is not None else ():
         if event.what == "raises":
@@ -307,9 +310,13 @@ def stopping_takes_bounded_time(world: World) -> None:
         end = max(world.end_at, 0.0) if world.end_at <= world.left_at else None
     if end is None or world.ending == "wait":
         return
-    drains = world.ending == "stop"
-    most = sum((kid.shutdown if drains else 0.0) + CLEANUP for kid in world.kids.values())
-    assert world.left_at - end <= most + 1.0 + CLEANUP + SLACK, f"stopping took {world.left_at - end} s, of at most {most}"
+    clean_up = (len(world.kids) + 1) * CLEANUP + 2 * TICK
+    drain = sum(kid.shutdown for kid in world.kids.values())
+    if world.ending in {"stop", "hurry"}:
+        drain = min(drain, max(world.hurried_at, end) - end)
+    elif not any(event.what == "remove" for event in world.log):  # a removal drains, and its drain is cut short as well
+        drain = 0.0
+    assert world.left_at - end <= drain + clean_up + SLACK, f"stopping took {world.left_at - end} s, of {drain} + {clean_up}"
 
 
 def every_message_has_one_end(world: World) -> None:
@@ -333,6 +340,7 @@ def every_message_has_one_end(world: World) -> None:
     for number in sent:
         assert len(ends[number]) == 1, f"message {number} ended {ends[number]}"
     assert all(number in offered and len(end) <= 1 for number, end in ends.items())
+    assert all(number in sent or number in world.asked for number in ends), "a message arrived whose sending was cancelled"
 
 
 def every_answer_is_the_right_one(world: World) -> None:
@@ -347,6 +355,20 @@ def every_answer_is_the_right_one(world: World) -> None:
         elif how == "stopped":
             assert number not in received, f"request {number} was received, yet said to be refused"
         assert how == "stopped" or number not in dead, f"request {number} is {how} and a dead letter"
+
+
+def who_asks_hears_of_the_end_at_once(world: World) -> None:
+    """Nobody waits for an answer longer than the run lasts that has the request in hand."""
+    in_hand: dict[int, set[int]] = defaultdict(set)
+    ended: dict[int, float] = {}
+    for event in world.log:
+        if event.what == "receives" and event.detail in world.asked:
+            in_hand[event.who].add(event.detail)
+        elif event.what == "told exit":
+            ended.update(dict.fromkeys(in_hand.pop(event.who, ()), event.at))
+        elif event.what in {"answered", "not answered", "gives up"}:
+            number = event.detail[0] if event.what == "answered" else event.detail
+            assert event.at <= ended.get(number, event.at), f"the asker of {number} waited for a run that had ended"
 
 
 LAWS = [
@@ -369,6 +391,7 @@ LAWS = [
     stopping_takes_bounded_time,
     every_message_has_one_end,
     every_answer_is_the_right_one,
+    who_asks_hears_of_the_end_at_once,
 ]
 
 __all__ = ["Boom", "check"]

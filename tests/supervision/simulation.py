@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import trio
 
-from .laws import check
+from . import keyed_laws, laws
+from .keyed_world import KeyedWorld
 from .virtual import run_virtually
-from .world import World
+from .world import Event, World
 
 
-def simulate_supervisor(seed: int) -> list[str]:
+class Simulated(Protocol):
+    """What the worlds have in common."""
+
+    log: list[Event]
+
+    @property
+    def main(self) -> Callable[[], Awaitable[None]]: ...
+
+
+def simulate(world: Simulated, seed: int, check: Callable[[Any], None]) -> list[str]:
     """Returns the log as text, which is the same whenever ``seed`` is; raises if a law is broken."""
-    world = World(seed)
     try:
         run_virtually(world.main, seed)
         check(world)
     except (AssertionError, trio.TrioInternalError) as broken:
         broken.add_note("\n".join(map(str, world.log)))
         raise
-    return [f"{event.at:.1f} {event.what} {event.who} {event.detail!r}" for event in world.log]
+    return [f"{event.at} {event.what} {event.who} {event.detail!r}" for event in world.log]
 
 
-KINDS: dict[str, Callable[[int], list[str]]] = {"supervisor": simulate_supervisor}
+KINDS: dict[str, Callable[[int], list[str]]] = {
+    "supervisor": lambda seed: simulate(World(seed), seed, laws.check),
+    "directory": lambda seed: simulate(KeyedWorld(seed), seed, keyed_laws.check),
+}

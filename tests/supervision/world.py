@@ -68,6 +68,7 @@ class Kid:
     shutdown: float
     significant: bool
     box: Mailbox[Any] | None
+    stubborn: bool  # goes on after its mailbox was closed
     rng: Random
 
 
@@ -80,7 +81,8 @@ class World:
     strategy: Strategy = field(init=False)
     budget: int = field(init=False)
     auto: AutoShutdown = field(init=False)
-    ending: str = field(init=False)  # how the block is left: cancel, stop, raise, wait
+    ending: str = field(init=False)  # how the block is left: cancel, stop, hurry (stop, then cancel), raise, wait
+    hurried_at: float = math.inf
     end_at: float = field(init=False)
     kids: dict[int, Kid] = field(default_factory=dict[int, Kid])
     log: list[Event] = field(default_factory=list[Event])
@@ -95,7 +97,7 @@ class World:
         self.strategy = rng.choice(list(Strategy))
         self.budget = rng.randint(0, 6)
         self.auto = rng.choice([AutoShutdown.NEVER, AutoShutdown.NEVER, AutoShutdown.NEVER, *list(AutoShutdown)[1:]])
-        self.ending = rng.choice(["cancel", "stop", "raise", "wait"])
+        self.ending = rng.choice(["cancel", "stop", "hurry", "raise", "wait"])
         self.end_at = rng.randint(0, 60) * TICK
         for number in range(rng.randint(1, 5)):
             self.kids[number] = self.make_kid(number)
@@ -104,7 +106,8 @@ class World:
         restart = self.rng.choice(list(Restart))
         significant = self.auto is not AutoShutdown.NEVER and restart is not Restart.PERMANENT and self.rng.random() < 0.5
         box = Mailbox[Any](self.rng.choice([1, 2, 8])) if self.rng.random() < 0.6 else None
-        return Kid(number, restart, self.rng.choice([0.0, TICK, 0.5, 1.0]), significant, box, Random(f"{self.seed}/{number}"))
+        shutdown = self.rng.choice([0.0, TICK, 0.5, 4.0])
+        return Kid(number, restart, shutdown, significant, box, self.rng.random() < 0.2, Random(f"{self.seed}/{number}"))
 
     def note(self, what: str, who: int = -1, detail: Any = None) -> None:
         self.log.append(Event(trio.current_time(), what, who, detail))
@@ -184,6 +187,8 @@ class World:
                     message.reply(message.number)
         if late.cancelled_caught:
             await self._work(kid)
+        elif kid.stubborn:
+            await trio.sleep(1000)
 
     async def _clean_up(self, kid: Kid) -> None:
         if kid.rng.random() < 0.3:
@@ -216,6 +221,9 @@ class World:
         self.asked[number] = "withdrawn"
         try:
             answer = await box.address.ask(Question(number))
+        except trio.Cancelled:
+            self.note("gives up", kid.number, number)
+            raise
         except NotAnswered:
             self.asked[number] = "not answered"
             self.note("not answered", kid.number, number)
@@ -229,12 +237,12 @@ class World:
     async def operator(self, supervisor: Supervisor, nursery: trio.Nursery, supply: list[int]) -> None:
         """Add, remove and restart children by hand."""
         while True:
-            await trio.sleep(self.rng.randint(5, 20) * TICK)
-            act = self.rng.choice(["add", "remove", "restart"])
+            await trio.sleep(self.rng.randint(2, 12) * TICK)
+            act = self.rng.choice(["add", "add", "remove", "restart"])
             with trio.move_on_after(self.rng.choice([TICK, math.inf])):
                 try:
                     await self._operate(act, supervisor, nursery, supply)
-                except (StartFailed, ActorStopped) as error:
+                except (StartFailed, ActorStopped, KeyError) as error:  # a removal that nobody waits for any more goes on
                     self.note("order fails", -1, error)
 
     async def _operate(self, act: str, supervisor: Supervisor, nursery: trio.Nursery, supply: list[int]) -> None:
@@ -265,7 +273,7 @@ class World:
     async def _block(self) -> None:
         kids = [self.declare(kid) for kid in self.kids.values()]
         end = self.end_at if self.ending == "cancel" else math.inf
-        with trio.move_on_at(end):
+        with trio.move_on_at(end) as whole:
             async with open_supervisor(
                 *kids,
                 strategy=self.strategy,
@@ -276,11 +284,17 @@ class World:
             ) as supervisor:
                 self.note("open")
                 try:
-                    await self._body(supervisor)
+                    await self._body(supervisor, whole)
                 finally:
+                    await self._linger()
                     self.note("body left")
 
-    async def _body(self, supervisor: Supervisor) -> None:
+    async def _linger(self) -> None:
+        if self.rng.random() < 0.3:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(TICK)
+
+    async def _body(self, supervisor: Supervisor, whole: trio.CancelScope) -> None:
         supply = [0]
         async with trio.open_nursery() as nursery:
             for kid in tuple(self.kids.values()):
@@ -292,8 +306,10 @@ class World:
             nursery.cancel_scope.cancel()
         self.final_states = {int(node.name): node.state for node in supervisor.snapshot().children}
         self.note("end", -1, self.ending)
-        if self.ending == "stop":
+        if self.ending in {"stop", "hurry"}:
             supervisor.stop()
+            if self.ending == "hurry":
+                whole.deadline = self.hurried_at = trio.current_time() + self.rng.randint(0, 4) * TICK
         elif self.ending == "raise":
             error = Boom("body")
             self.raised.append(error)
