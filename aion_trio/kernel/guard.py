@@ -13,7 +13,7 @@ that keeps Ctrl-C out of workflow code: it reaches the program at Trio's next ow
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 from ..errors import WorkflowRuleError
@@ -82,10 +82,25 @@ class Guard:
 NO_GUARD = Guard()
 
 
+class _BackendModule(ModuleType):
+    """What AnyIO finds under the name of our library; the backend is loaded when AnyIO first asks for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "backend_class":
+            raise AttributeError(name)
+        from .anyio_backend import Backend
+
+        return Backend
+
+
 class TrioGuard(Guard):
     """The guard for runs that are stepped inside a Trio program (or beside one); it holds no state, so one serves all."""
 
     __slots__ = ()
+
+    def __init__(self) -> None:
+        name = f"anyio._backends._{LIBRARY}"
+        sys.modules.setdefault(name, _BackendModule(name))
 
     def enter(self) -> Any:
         return super().enter(), self._enclose()

@@ -35,6 +35,11 @@ KERNEL_VERSION = 1
 """Names everything about order and random streams; recorded in `WorkflowStarted`, guarded by a committed digest."""
 
 
+_PATIENCE = 1000
+_UNSTOPPABLE: list[Any] = []
+"""Coroutines that go on whatever is raised in them. They are kept, because closing one (which Python would do) never returns."""
+
+
 class Kernel:
     """The tasks, scopes and alarms of one run.
 
@@ -42,8 +47,9 @@ class Kernel:
     """
 
     __slots__ = (
-        "__weakref__", "_asyncgens", "alarms", "closing", "current", "errors", "event_count", "fault", "fuel", "full_tank",
-        "guard", "host", "idlers", "root", "runq", "task_count", "time_us",
+        "__weakref__", "_asyncgens", "_patience", "alarms", "closing", "current", "errors", "event_count", "fault", "fuel", "full_tank",
+        "guard", "host", "idlers", "root", "runq", "task_count",
+        "time_us",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +66,7 @@ class Kernel:
         self.idlers: dict[Task, None] = {}
         self.task_count = self.event_count = 0
         self.closing = False
+        self._patience = _PATIENCE
         self.fault: Exception | None = None
         self._asyncgens: list[AsyncGeneratorType[Any, Any]] = []
         self.root = RootScope(self)
@@ -225,6 +232,11 @@ class Kernel:
 
     # ---- the end
 
+    def has_patience(self) -> bool:
+        """Whether a closing kernel still raises Evicted at an await; code that swallows it again and again is left suspended."""
+        self._patience -= 1
+        return self._patience >= 0
+
     def keep_asyncgen(self, agen: AsyncGeneratorType[Any, Any]) -> None:
         """Let an async generator live as long as the run, so that no garbage collection decides when its cleanup runs."""
         kept = self._asyncgens
@@ -239,8 +251,11 @@ class Kernel:
         token = self.enter()
         try:
             for task in [*tasks_in(self.root)]:
+                self._patience = _PATIENCE
                 coro, task.coro, self.current = task.coro, None, task
                 _finish(coro.throw, Evicted())
+                if getattr(coro, "cr_frame", None) is not None:
+                    _UNSTOPPABLE.append(coro)
             self.current = None
             for agen in self._asyncgens:
                 _finish(agen.aclose().send, None)

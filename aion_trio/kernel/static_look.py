@@ -36,6 +36,7 @@ _NAMES = {
 }  # fmt: skip
 _HARMLESS = frozenset({"trio.TooSlowError", "trio.TASK_STATUS_IGNORED", "random.Random"})
 _MODULE_OF = {"posix": "os", "nt": "os", "_io": "io"}
+_OURS = ("aion_trio.durable", "aion_trio.kernel", "aion_trio.definitions", "aion_trio.replay")
 _MISSING: Any = object()
 
 
@@ -90,8 +91,14 @@ def _look_at_code(function: types.FunctionType, code: types.CodeType, seen: set[
         if advice is not None:
             yield Problem(code.co_filename, line, name, advice)
             found = _MISSING
-        elif isinstance(found, types.FunctionType) and found.__module__.partition(".")[0] == package:
+        elif isinstance(found, types.FunctionType) and _is_followed(found, package):
             yield from _look(found, seen)
+
+
+def _is_followed(found: types.FunctionType, package: str) -> bool:
+    """Whether a function that is called is workflow code too: in the same package, and not what `durable` is made of."""
+    module = found.__module__
+    return module.partition(".")[0] == package and not module.startswith(_OURS)
 
 
 def _resolved(function: types.FunctionType, instruction: dis.Instruction, owner: Any) -> Any:

@@ -93,7 +93,7 @@ def park(abort: Callable[[], object]) -> Generator[Any, Any, Any]:
     so that nobody else will wake it, or false to let it wait on. (Compare `trio.lowlevel.wait_task_rescheduled`.)
     """
     kernel = current_kernel()
-    if kernel.closing:
+    if kernel.closing and kernel.has_patience():
         raise Evicted
     current_task().abort = abort
     value = yield PARKED
@@ -109,7 +109,7 @@ def park(abort: Callable[[], object]) -> Generator[Any, Any, Any]:
 def yield_turn() -> Generator[Any, Any, None]:
     """A schedule point that cannot be cancelled: every task that can run runs first."""
     kernel = current_kernel()
-    if kernel.closing:
+    if kernel.closing and kernel.has_patience():
         raise Evicted
     kernel.runq.append(current_task())
     yield PARKED

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
-from random import Random  # noqa: TID251  # a stream that is seeded by the run, not a source of randomness
+from random import Random
 from typing import Any, NoReturn
 
 from .. import events as ev
@@ -62,10 +62,7 @@ class RunHost:
         if known is None:
             run = self._run
             recorded = run.ledger.recorded_ahead()
-            if recorded is None:
-                known = run.ledger.live or run.step_owed
-            else:
-                known = bool(recorded[0] == ev.PATCH_MARKED and recorded[2] == name)
+            known = recorded == [ev.PATCH_MARKED, recorded[1], name] if recorded is not None else run.ledger.live or run.step_owed
             if run.reading:
                 return known
             if known:
