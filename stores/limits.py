@@ -102,10 +102,11 @@ def _require_summary(summary: Summary) -> None:
     _require_time("a workflow's start", summary.started_us)
     _require_time("a workflow's end", summary.closed_us)
     if summary.attributes:
-        _require_attributes(summary.attributes)
+        require_attributes(summary.attributes)
 
 
-def _require_attributes(attributes: Mapping[str, AttributeValue]) -> None:
+def require_attributes(attributes: Mapping[str, AttributeValue]) -> None:
+    """Raise `InvalidRecord` or `RecordTooLarge` unless these attributes can be stored."""
     if len(attributes) > MAX_NAME_BYTES:
         raise RecordTooLarge(f"a workflow may have {MAX_NAME_BYTES} attributes, this one has {len(attributes)}")
     for name, value in attributes.items():

@@ -24,6 +24,7 @@ from ..runs import Runs
 from ..runs.messages import IfExists, Import, Start
 from ..stores.contract import AttributeValue, SummaryFilter, WorkflowKey
 from ..supervision import Node, Supervisor
+from .arguments import attributes_of, request_id_of, span_us, workflow_id_of
 from .config import EngineConfig
 from .descriptions import WorkflowSummary, summary_of
 from .handle import WorkflowHandle
@@ -104,11 +105,12 @@ class Engine:
         """
         definition = self._definition(workflow)
         data = definition.encode_input(args)
+        request_id = request_id_of(request_id)
         workflow_id = self._workflow_id(definition, id, request_id)
         if if_exists not in ("use", "fail", "new_run"):
             raise InvalidInputError(f"if_exists is 'use', 'fail' or 'new_run', found {if_exists!r}", "if_exists")
         request = Start(
-            definition, self.payloads.wrap(data), codec.digest(data), if_exists, _span_us(timeout), _checked(attributes), request_id
+            definition, self.payloads.wrap(data), codec.digest(data), if_exists, span_us(timeout), attributes_of(attributes), request_id
         )
         run_id = await self.runs.ask(workflow_id, request)
         return WorkflowHandle(self, workflow_id, chain=run_id)
@@ -157,9 +159,7 @@ class Engine:
 
     def _workflow_id(self, definition: AnyWorkflow, workflow_id: str | None, request_id: str | None) -> str:
         if workflow_id is not None:
-            if not workflow_id or "\0" in workflow_id:
-                raise InvalidInputError(f"a workflow id is a non-empty text without NUL, found {workflow_id!r}", "id")
-            return workflow_id
+            return workflow_id_of(workflow_id)
         if request_id is None:
             return self.config.ids.workflow_id()
         digest = hashlib.blake2b(request_id.encode(), digest_size=12, person=b"request").hexdigest()
@@ -272,25 +272,3 @@ class Engine:
     def attach(self, supervisor: Supervisor) -> None:
         """Know the tree that this engine stands on; `open_engine` calls it."""
         self._supervisor = supervisor
-
-
-def _span_us(span: float | timedelta | None) -> int | None:
-    if span is None:
-        return None
-    seconds = span.total_seconds() if isinstance(span, timedelta) else span
-    if not seconds > 0:
-        raise InvalidInputError(f"timeout must be a positive number of seconds, found {span!r}", "timeout")
-    return round(seconds * 1e6)
-
-
-def _checked(attributes: Mapping[str, object] | None) -> dict[str, AttributeValue]:
-    checked: dict[str, AttributeValue] = {}
-    for name, value in (attributes or {}).items():
-        if not isinstance(value, (str, int, float, bool, datetime)):
-            raise InvalidInputError(
-                f"attribute {name!r} must be a text, number, bool or aware datetime, found {value!r}", f"attributes[{name!r}]"
-            )
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise InvalidInputError(f"attribute {name!r} must be an aware datetime, found {value!r}", f"attributes[{name!r}]")
-        checked[name] = value
-    return checked

@@ -14,6 +14,7 @@ from ..errors import WorkflowNotFoundError
 from ..events import Event
 from ..history import WorkflowStatus
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
+from .arguments import request_id_of
 from .descriptions import WorkflowDescription, description_of
 from .results import is_open
 
@@ -117,7 +118,7 @@ class WorkflowHandle(Generic[R]):
         name = signal if isinstance(signal, str) else signal.name
         data = PLAIN_VALUE.encode(value) if isinstance(signal, str) else signal.encode(value)
         payload = self._engine.payloads.wrap(data)
-        await self._engine.runs.ask(self.id, Deliver(name, payload, self._bound, request_id))
+        await self._engine.runs.ask(self.id, Deliver(name, payload, self._bound, request_id_of(request_id)))
 
     @overload
     async def query(self, query: Query[A]) -> A: ...
@@ -137,7 +138,7 @@ class WorkflowHandle(Generic[R]):
 
         Works on runs that are parked, quarantined or were never in memory. Raises `WorkflowClosedError`.
         """
-        await self._engine.runs.ask(self.id, Cancel(reason, self._bound, request_id))
+        await self._engine.runs.ask(self.id, Cancel(reason, self._bound, request_id_of(request_id)))
 
     async def terminate(self, reason: str = "terminated by a caller") -> None:
         """End the run at once, without its code; durable when this returns (L1). Raises `WorkflowClosedError`."""

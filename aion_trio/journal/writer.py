@@ -288,6 +288,8 @@ def translated(error: stores.StoreError) -> errors.AionError:
             return ObligationSettled(text)
         case stores.RecordTooLarge():
             return errors.PayloadTooLargeError(text)
+        case stores.InvalidRecord():
+            return errors.InvalidInputError(text)
         case stores.StoreFull():
             return errors.JournalFullError(text)
         case stores.StoreLocked():

@@ -20,6 +20,7 @@ from ..definitions import ActivityOptions
 from ..errors import (
     AionError,
     AppendOutcomeUnknown,
+    InvalidInputError,
     JournalCorruptedError,
     JournalFullError,
     PayloadTooLargeError,
@@ -129,8 +130,8 @@ class RunActor:
                 return
             except StepVoid as void:
                 self._quarantine(void.reason)
-            except PayloadTooLargeError as error:
-                self._quarantine(f"the step's append is too large to store: {error}")
+            except (PayloadTooLargeError, InvalidInputError) as error:
+                self._quarantine(f"what the step asked for cannot be stored: {error}")
             except ObligationSettled:
                 if len(batch) == 1:
                     self._settled(batch[0])

@@ -66,7 +66,9 @@ async def recovered(store: Store, *histories: Sequence[str], **settings: Any) ->
             await engine.import_history(lines)
 
 
-VOLATILE = frozenset({"recorded_at", "run_id", "parent_run_id", "continued_run_id", "parent", "sender", "attempt", "next_due_us", "fire_at_us", "due_us"})
+VOLATILE = frozenset(
+    {"recorded_at", "run_id", "parent_run_id", "continued_run_id", "parent", "sender", "attempt", "next_due_us", "fire_at_us", "due_us"}
+)
 
 
 def normalised(history: Sequence[aion.events.Event]) -> list[tuple[str, dict[str, Any]]]:
