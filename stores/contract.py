@@ -135,8 +135,7 @@ class Append:
     marks: Sequence[Mark] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One append's events as they were stored: `count` concatenated events, the first of which is `first_seq`."""
 
     first_seq: int

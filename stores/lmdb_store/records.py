@@ -54,9 +54,9 @@ def unseal_frame(key: bytes, record: bytes, workflow_id: str, seq: int) -> tuple
     if len(record) < _FRAME_BYTES:
         raise _frame_damage(workflow_id, seq)
     crc, flags, count = _FRAME.unpack_from(record)
-    data = record[_FRAME_BYTES:]
-    if zlib.crc32(data, zlib.crc32(record[4:_FRAME_BYTES], zlib.crc32(key))) != crc:
+    if zlib.crc32(record[4:], zlib.crc32(key)) != crc:
         raise _frame_damage(workflow_id, seq)
+    data = record[_FRAME_BYTES:]
     return count, (data if flags == PLAIN else _inflate(data, workflow_id, seq))
 
 
