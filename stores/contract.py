@@ -135,7 +135,8 @@ class Append:
     marks: Sequence[Mark] = ()
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Frame:
     """One append's events as they were stored: `count` concatenated events, the first of which is `first_seq`."""
 
     first_seq: int
