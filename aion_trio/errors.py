@@ -24,6 +24,7 @@ AionError
 │   ├── ActivityFailedError
 │   │   └── ActivityTimedOutError     `kind` says which time-out
 │   ├── ChildWorkflowFailedError      `kind`: failed, cancelled, terminated, timed_out, already_started
+│   ├── RecordedError                 a cause that is known by its record alone
 │   └── SignalNotDeliveredError       the target is closed or does not exist
 ├── the world's fault
 │   ├── JournalLockedError            another process (`pid`) owns the journal
@@ -178,6 +179,17 @@ class ChildWorkflowFailedError(AionError):
     def __init__(self, message: str, *, kind: str = "failed", child_id: str = "") -> None:
         super().__init__(message)
         self.kind, self.child_id = kind, child_id
+
+
+class RecordedError(AionError):
+    """An exception that is known by its record alone: its class is not loaded, or not listed in `raises`.
+
+    `type` is its type's name, `message` its text and `details` the plain data that it was made of.
+    """
+
+    def __init__(self, message: str, *, type: str = "", details: object = None) -> None:
+        super().__init__(f"{type}: {message}" if type else message)
+        self.type, self.message, self.details = type, message, details
 
 
 class SignalNotDeliveredError(AionError):

@@ -59,20 +59,15 @@ class Timers:
         next_us: float = math.inf
         after: Obligation | None = None
         still_due: dict[WorkflowKey, tuple[int, int, int]] = {}
-        while True:
-            rows = self._journal.obligations(ObligationKind.WAKE_UP, after=after, limit=_PAGE)
-            for row in rows:
-                if row.key.namespace != self._namespace:
-                    continue
-                if row.due_us > now_us:
-                    self._woken = still_due
-                    return min(next_us, row.due_us)
-                still_due[row.key] = self._wake_once(row, now_us)
-                next_us = min(next_us, still_due[row.key][2])
-            if len(rows) < _PAGE:
-                self._woken = still_due
-                return next_us
-            after = rows[-1]
+        while page := self._journal.obligations(ObligationKind.WAKE_UP, until_us=now_us, after=after, limit=_PAGE):
+            for row in page:
+                if row.key.namespace == self._namespace:
+                    still_due[row.key] = self._wake_once(row, now_us)
+                    next_us = min(next_us, still_due[row.key][2])
+            after = page[-1]
+        self._woken = still_due
+        to_come = self._journal.obligations(ObligationKind.WAKE_UP, after=after, limit=1)
+        return min(next_us, to_come[0].due_us) if to_come else next_us
 
     def _wake_once(self, row: Obligation, now_us: int) -> tuple[int, int, int]:
         due_us, patience_us, again_us = self._woken.get(row.key, (-1, 0, 0))

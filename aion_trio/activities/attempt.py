@@ -37,13 +37,13 @@ class Attempts:
         try:
             arguments = definition.decode_input(self._payloads.unwrap(task.input))
         except AionError as error:
-            outcome.failure = codec.failure_of(error)
+            outcome.failure = codec.failure_of(error, self._payloads)
             return outcome
         try:
             value = await self._call(definition, arguments, task, heartbeat)
             outcome.result = self._payloads.wrap(definition.encode_result(value))
         except Exception as error:
-            self._failed(outcome, task, error)
+            self._failed(outcome, definition, task, error)
         return outcome
 
     async def _call(self, definition: AnyActivity, arguments: tuple[Any, ...], task: ActivityTask, heartbeat: Heartbeat) -> Any:
@@ -62,12 +62,18 @@ class Attempts:
             return await definition.fn(*arguments)
         return await trio.to_thread.run_sync(definition.fn, *arguments, abandon_on_cancel=True, limiter=self._threads)
 
-    def _failed(self, outcome: ActivityOutcome, task: ActivityTask, error: Exception) -> None:
-        outcome.failure = _failure(error)
+    def _failed(self, outcome: ActivityOutcome, definition: AnyActivity, task: ActivityTask, error: Exception) -> None:
+        outcome.failure = self._failure(definition, error)
         policy = task.options.policy
         delay = policy.next_delay(task.attempt, self._jitter) if policy.allows(error, task.attempt) else None
         if delay is not None:
             outcome.next_due_us = self._clock.now_us() + round(delay * 1e6)
+
+    def _failure(self, definition: AnyActivity, error: Exception) -> Failure:
+        failure = codec.failure_of(error, self._payloads, definition.raises)
+        if isinstance(error, _TimedOut):
+            failure[0], failure[1] = f"timeout:{error.kind}", "ActivityTimedOutError"
+        return failure
 
     def _info(self, task: ActivityTask, heartbeat: Heartbeat) -> ActivityInfo:
         limit_us = task.options.start_to_close_us
@@ -91,13 +97,6 @@ class _TimedOut(Exception):
     def __init__(self, kind: str, activity: str, seconds: float) -> None:
         super().__init__(f"activity {activity!r} did not finish within {seconds:g} s ({kind})")
         self.kind = kind
-
-
-def _failure(error: Exception) -> Failure:
-    failure = codec.failure_of(error)
-    if isinstance(error, _TimedOut):
-        failure[0], failure[1] = f"timeout:{error.kind}", "ActivityTimedOutError"
-    return failure
 
 
 def _beat(heartbeat: Heartbeat) -> Callable[[Any], None]:

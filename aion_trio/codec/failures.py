@@ -28,10 +28,10 @@ from aion_trio.codec.values import shape_of
 from aion_trio.errors import (
     ActivityFailedError,
     ActivityTimedOutError,
-    AionError,
     ChildWorkflowFailedError,
     InvalidInputError,
     NonRetryableError,
+    RecordedError,
     UnsupportedTypeError,
 )
 from aion_trio.events import Failure
@@ -42,17 +42,6 @@ _CHAIN_LENGTH = 8
 _MESSAGE_CHARACTERS = 4_000
 _GROUP_SHOWN = 5
 _DETAILS_BYTES = 64 * 1024
-
-
-class RecordedError(AionError):
-    """An exception that is known by its record alone: its class is not loaded, or not listed in `raises`.
-
-    `type` is its type's name, `message` its text and `details` the plain data that it was made of.
-    """
-
-    def __init__(self, message: str, *, type: str = "", details: object = None) -> None:
-        super().__init__(f"{type}: {message}" if type else message)
-        self.type, self.message, self.details = type, message, details
 
 
 def failure(kind: str, message: str, type_name: str = "", cause: Failure | None = None) -> Failure:

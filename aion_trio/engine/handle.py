@@ -61,6 +61,7 @@ class WorkflowHandle(Generic[R]):
         the code that is loaded. Cancelling the wait has no effect on the workflow.
         """
         results, key = self._engine.results, self._engine.key(self.id)
+        chain = self._chain if self._bound is not None else results.newest_run(key, self._chain).run_id
         while True:
             if self._bound is not None:
                 run, successor = results.run(key, self._bound)
@@ -69,7 +70,7 @@ class WorkflowHandle(Generic[R]):
                     outcome: R = results.outcome(key, run, successor)
                     return outcome
             else:
-                run = results.newest_run(key, self._chain)
+                run = results.newest_run(key, chain)
                 if not is_open(run):
                     await trio.lowlevel.checkpoint()
                     outcome = results.outcome(key, run)

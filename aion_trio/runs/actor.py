@@ -25,6 +25,7 @@ from ..errors import (
     JournalFullError,
     PayloadTooLargeError,
     SequenceConflict,
+    UnknownEventError,
 )
 from ..journal.rows import run_and_ordinal
 from ..journal.writer import ObligationSettled
@@ -151,13 +152,15 @@ class RunActor:
                     return
                 await trio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            except JournalCorruptedError as error:
+            except (JournalCorruptedError, UnknownEventError) as error:
                 self._unreadable(batch, error)
                 return
             self._drop()
 
     async def _turn(self, batch: list[Message]) -> None:
         record = self._record
+        if record is not None and record.quarantine is not None and self._id not in self._services.quarantined:
+            record = None  # it was released: it may try again
         if record is None:
             record = self._record = load(self._services, self._id)
             self._dispatched = False
@@ -205,6 +208,8 @@ class RunActor:
                 self._dispatch(turn.record, ordinal)
         for action in turn.after:
             action()
+        if turn.closed and not turn.projection.open:
+            services.quarantined.pop(self._id, None)
         if turn.events:
             services.closed_or_changed(self._id)
 
@@ -253,10 +258,10 @@ class RunActor:
         if isinstance(message, StartChild):
             message.reply(Effect.SETTLED)
 
-    def _unreadable(self, batch: list[Message], error: JournalCorruptedError) -> None:
+    def _unreadable(self, batch: list[Message], error: AionError) -> None:
         """Refuse what is said to a workflow whose history cannot be read; no other is affected (J7)."""
         self._drop()
-        self._services.quarantined[self._id] = f"JournalCorruptedError: {error}"
+        self._services.quarantined[self._id] = f"{type(error).__name__}: {error}"
         for message in batch:
             if isinstance(message, Request):
                 message.fail(error)

@@ -137,7 +137,7 @@ def ask(turn: Turn, message: Ask) -> None:
         turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {name!r} to query: check the id and the namespace"))
         return
     newest = message.run_id is None or message.run_id == turn.projection.current.run_id
-    if newest and turn.record.quarantine is not None:
+    if newest and turn.projection.open and turn.record.quarantine is not None:
         name, reason = turn.record.key.workflow_id, turn.record.quarantine
         turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {name!r} cannot be queried: {reason}", reason))
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import events as ev
-from ..errors import AionError, JournalCorruptedError
+from ..errors import AionError, JournalCorruptedError, UnknownEventError
 from ..events import Raw
 from ..history import WorkflowStatus
 from ..journal import Projection
@@ -47,17 +47,17 @@ class Record:
 
 
 def load(services: Services, workflow_id: str) -> Record:
-    """The record of a workflow id as the journal has it. Raises `JournalCorruptedError` if that cannot be read."""
+    """The record of a workflow id as the journal has it. Raises `JournalCorruptedError` or `UnknownEventError` if that cannot be read."""
     key = services.key(workflow_id)
     summary = services.journal.summary(key)
-    if summary is None:
-        return Record(key, Projection())
-    if not WorkflowStatus.of_number(summary.status).open:
-        return Record(key, _closed(services, key, summary))
-    return _open(services, key, summary)
+    if summary is not None and WorkflowStatus.of_number(summary.status).open:
+        return _open(services, key, summary)
+    record = Record(key, Projection() if summary is None else _closed(summary))
+    record.quarantine = services.quarantined.get(workflow_id)
+    return record
 
 
-def _closed(services: Services, key: WorkflowKey, summary: Summary) -> Projection:
+def _closed(summary: Summary) -> Projection:
     """A closed run's projection, without reading its history: nothing can happen to it but a new chain."""
     projection = Projection(summary.head, summary.run_no, summary.closed_us)
     projection.status = WorkflowStatus.of_number(summary.status)
@@ -79,7 +79,7 @@ def _open(services: Services, key: WorkflowKey, summary: Summary) -> Record:
     if reason is None:
         try:
             _replay(services, record, stream, summary)
-        except JournalCorruptedError:
+        except (JournalCorruptedError, UnknownEventError):
             raise
         except AionError as error:
             reason = f"{type(error).__name__}: {error}"

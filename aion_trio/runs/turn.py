@@ -8,6 +8,7 @@ and the same messages make a new turn.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -23,13 +24,15 @@ from . import births
 from .record import Record, new_execution, root_start
 from .services import Services
 
+log = logging.getLogger("aion_trio")
+
 AnswerT = TypeVar("AnswerT")
 _STEP_ROW = b""
 _WAKE_ROW = b""
 
 
 class StepVoid(AionError):
-    """The code could not take a step: the turn is void and the run is quarantined (K4). `reason` is for people."""
+    """The turn cannot be made as it is: it is void, and the run is quarantined (K4). `reason` is for people."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -46,6 +49,7 @@ class Turn:
         self.closes: list[Close] = []
         self.after: list[Callable[[], object]] = []
         self.adopted: list[Append] = []
+        self.closed = False
         self.changes = Changes()
         self._inline_successors = 1
         self._owes_step = False
@@ -90,8 +94,17 @@ class Turn:
         try:
             execution.feed(raw)
         except AionError as error:
-            raise StepVoid(f"{type(error).__name__}: {error}") from error
-        self._outputs()
+            self.quarantine(f"{type(error).__name__}: {error}")
+        else:
+            self._outputs()
+
+    def quarantine(self, reason: str) -> None:
+        """The code cannot go on: its step is void and stays owed, what arrives is still recorded (K4, R8)."""
+        workflow_id = self.record.key.workflow_id
+        log.error("workflow %r is quarantined: %s", workflow_id, reason)
+        self.record.evict()
+        self.record.quarantine = self.services.quarantined[workflow_id] = reason
+        self._owes_step = True
 
     def note(self, raw: Raw) -> None:
         """Record an event that the code does not see."""
@@ -99,6 +112,7 @@ class Turn:
         self.projection.apply(raw)
         self.events.append(raw)
         if raw[0] in ev.CLOSING:  # the closing event has retired these rows
+            self.closed = raw[0] != ev.WORKFLOW_CONTINUED_AS_NEW
             self.record.wake_us, self.record.step_owed, self._owes_step = None, False, False
 
     def close(self, raw: Raw) -> None:
