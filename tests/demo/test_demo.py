@@ -30,3 +30,12 @@ def test_the_moments_of_the_kills_follow_from_the_seed_and_spread_over_the_run(t
     assert first == again != other
     assert [strike.entries for strike in first] == sorted(strike.entries for strike in first)
     assert first[-1].entries > 5 * first[0].entries
+
+
+def test_a_worker_that_fails_by_itself_is_trouble_and_not_a_kill(tmp_path: Path) -> None:
+    plan = Plan(Home(tmp_path), tuple(take(3)), kills=1, seed=1)
+    plan.home.journal.write_text("something else lies here")
+    course = trio.run(partial(conduct, plan, lambda _course: None))
+    assert find_faults(plan, course) == [course.trouble]
+    assert str(plan.home.worker_log) in course.trouble
+    assert course.kills == []
