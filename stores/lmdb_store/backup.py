@@ -8,7 +8,7 @@ from pathlib import Path
 import lmdb
 
 from ..contract import StoreError, StoreFull, StoreNotWritable
-from .directory import DATA, FULL, refusal_of, require_vacant, sync_directory
+from .directory import DATA, FULL, refusal_of, require_vacant, sync_names
 from .environment import Environment
 
 _PARTIAL = DATA + ".partial"
@@ -44,8 +44,7 @@ def _write(environment: Environment, destination: Path) -> None:
     finally:
         os.close(fd)
     partial.rename(destination / DATA)
-    sync_directory(destination)
-    sync_directory(destination.absolute().parent)
+    sync_names(destination)
 
 
 def _refusal(destination: Path, error: lmdb.Error) -> StoreError:

@@ -23,6 +23,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room, where it says it."""
 
 _SLOT_BYTES = 64
+_LEVELS = 3
 
 
 def prepare(path: Path) -> None:
@@ -149,13 +150,24 @@ def reserve_reader_table(path: Path, readers: int) -> None:
         os.close(fd)
 
 
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable: a file that is synchronised can still be lost with its name."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def sync_names(path: Path) -> None:
+    """Make the name of the directory, and the names in it, durable: a file that is synchronised can be lost with its name.
+
+    At every opening, since one that was cut off may have made the names and not come this far. A directory that this
+    user may pass but not read cannot be synchronised, nor can one on some network file systems.
+    """
+    for place in (path, *path.absolute().parents[:_LEVELS]):
+        try:
+            fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except PermissionError:
+            continue
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise refusal_of(path, error) from error
+        finally:
+            os.close(fd)
 
 
 def room_bytes(path: Path) -> int:

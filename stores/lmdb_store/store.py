@@ -25,7 +25,7 @@ from ..contract import (
     WorkflowKey,
 )
 from .backup import back_up
-from .directory import WriterLock, prepare, require_journal, require_vacant, reserve_reader_table, size_bytes, sync_directory
+from .directory import WriterLock, prepare, require_journal, require_vacant, reserve_reader_table, size_bytes, sync_names
 from .environment import MAP_BYTES, Environment, Settings
 from .format import claim, require_ours, written_by
 from .layout import FORMAT_VERSION
@@ -182,8 +182,7 @@ def _open_writer(cls: type[LmdbStore], path: Path, settings: Settings, writer: s
         environment = Environment(path, settings)
         try:
             claim(environment, writer)
-            sync_directory(path)
-            sync_directory(path.absolute().parent)
+            sync_names(path)
         except BaseException:
             environment.close()
             raise
