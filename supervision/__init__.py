@@ -4,12 +4,13 @@ It stands alone: it knows nothing of durable execution, and needs nothing but Tr
 chapter.
 """
 
+from .address import Address
 from .directory import Directory, open_directory
 from .errors import ActorStopped, AskCycle, GaveUp, LinkBroken, NotAnswered, StartFailed, SupervisionError
 from .exits import Exit
 from .handle import Handle, linked, watch
 from .instrument import Instrument, LogInstrument
-from .mailbox import Address, Mailbox, MailboxStatistics
+from .mailbox import Mailbox, MailboxStatistics
 from .policy import AutoShutdown, Backoff, Budget, Restart, Strategy
 from .requests import Request
 from .slot import Child

@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .exits import Exit, How
 from .instrument import Instruments
@@ -59,6 +60,7 @@ class Cell:
     def woken(self) -> None:
         self._population.woken(self)
 
+    @enable_ki_protection
     def succeed(self) -> Mailbox[Any]:
         """A mailbox for what arrives while the actor is on its way out: the next one begins with it."""
         self._population.reprieve(self)
@@ -104,6 +106,7 @@ class Cell:
         if self.instruments.members:
             self.instruments.tell(lambda each: each.child_started(self.path, self.runs))
 
+    @enable_ki_protection
     def _end(self, mailbox: Mailbox[Any], how: How, error: Exception | None) -> None:
         now = trio.current_time()
         mailbox.end_run()

@@ -18,9 +18,10 @@ from typing import Generic, TypeVar, cast
 import trio
 from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
+from .address import ask
 from .chance import Random
 from .instrument import Instrument, Instruments
-from .mailbox import Mailbox, ask
+from .mailbox import Mailbox
 from .place import here
 from .policy import USUAL_BACKOFF, USUAL_BUDGET, Backoff, Budget
 from .population import Population, Rules

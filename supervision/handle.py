@@ -13,7 +13,7 @@ from .errors import ActorStopped, LinkBroken
 from .exits import Exit
 
 if TYPE_CHECKING:
-    from .mailbox import Address
+    from .address import Address
     from .slot import Slot
 
 

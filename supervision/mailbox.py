@@ -6,7 +6,8 @@ differences follow: one reader, so no message is split between two; `receive(mat
 for one particular message must not lose the others; an urgent lane for what must not queue behind work; requests,
 whose askers hear of it when the run that had them in hand has ended.
 
-A message is queued, or its sender is told that it is not: there is nothing in between, also on cancellation.
+A message is queued, or its sender is told that it is not: there is nothing in between, neither on cancellation nor
+when Ctrl-C arrives (which Trio then delivers a little later, outside of this module).
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from trio.lowlevel import (
     checkpoint,
     checkpoint_if_cancelled,
     current_task,
+    enable_ki_protection,
     reschedule,
     wait_task_rescheduled,
 )
 
+from .address import Address
 from .errors import ActorStopped
-from .place import here
 from .requests import Request, Slip, forsake, require_no_cycle
 
 if TYPE_CHECKING:
     from .place import Place
 
 T = TypeVar("T")
-R = TypeVar("R")
 Match = Callable[[T], bool]
 
 _NOTHING: Any = object()
@@ -123,6 +124,7 @@ class Mailbox(Generic[T]):
 
     # What the actor does.
 
+    @enable_ki_protection
     def receive_nowait(self, match: Match[T] | None = None) -> T:
         """The first message, or the first that ``match`` accepts; the others keep their places.
 
@@ -133,6 +135,7 @@ class Mailbox(Generic[T]):
             raise trio.EndOfChannel if self.closed else trio.WouldBlock
         return message
 
+    @enable_ki_protection
     async def receive(self, match: Match[T] | None = None) -> T:
         """As `receive_nowait`, but wait for it. If this is cancelled, nothing was taken.
 
@@ -141,7 +144,10 @@ class Mailbox(Generic[T]):
         """
         # A message is taken behind the last await, so that cancellation finds none in hand, and an urgent one that
         # was sent meanwhile comes first. Waiting is a checkpoint too; there is never more than one in vain.
-        await (checkpoint() if self._normal or self._urgent or self.closed else checkpoint_if_cancelled())
+        if self._normal or self._urgent or self.closed:
+            await checkpoint()
+        else:
+            await checkpoint_if_cancelled()
         if self._reader is not None:
             raise trio.BusyResourceError(f"{self.name} has one reader, and another task is waiting in receive")
         while True:
@@ -222,6 +228,7 @@ class Mailbox(Generic[T]):
 
     # What senders do, through an `Address` or a directory.
 
+    @enable_ki_protection
     def accept(self, message: T) -> bool:
         """Queue ``message``; false if there is no room. Raises `ActorStopped`, and `AskCycle` for a request."""
         if self.closed:
@@ -238,6 +245,7 @@ class Mailbox(Generic[T]):
             self._wake()
         return True
 
+    @enable_ki_protection
     def accept_urgent(self, message: T) -> None:
         """Queue ``message`` before all that are not urgent; there is always room."""
         if self.closed:
@@ -250,6 +258,7 @@ class Mailbox(Generic[T]):
         self._peak = max(self._peak, self.queued)
         self._wake()
 
+    @enable_ki_protection
     async def accept_later(self, message: T) -> None:
         """Wait for room, behind those who already do. If this is cancelled, ``message`` was not queued."""
         if issubclass(type(message), Request):
@@ -294,6 +303,7 @@ class Mailbox(Generic[T]):
         if self._in_hand is not None:
             self._in_hand.pop(slip, None)
 
+    @enable_ki_protection
     def withdraw(self, slip: Slip) -> None:
         """Take the request of ``slip`` out of the queue if it is still there."""
         for lane in (self._urgent, self._normal):
@@ -308,12 +318,14 @@ class Mailbox(Generic[T]):
         """The current task is a new run of the actor."""
         self.actor = current_task()
 
+    @enable_ki_protection
     def end_run(self) -> None:
         """The run has ended: the askers whose requests it had in hand get `NotAnswered`."""
         self.actor = None
         for slip in tuple(self._in_hand or ()):
             forsake(slip, self.name)
 
+    @enable_ki_protection
     def close(self) -> None:
         """Accept nothing more. What was accepted can still be received; senders that wait for room are refused."""
         self.closed = True
@@ -322,6 +334,7 @@ class Mailbox(Generic[T]):
         for task in waiting or ():
             reschedule(task, Error(ActorStopped(f"{self.name} accepts no more messages")))
 
+    @enable_ki_protection
     def bury(self) -> list[T]:
         """Close it for good and return what nobody will receive; askers among it get `ActorStopped`."""
         self.close()
@@ -346,71 +359,3 @@ class Mailbox(Generic[T]):
             received=self._received,
             closed=self.closed,
         )
-
-
-class Address(Generic[T]):
-    """Where to send an actor's messages; the only thing that others need of it."""
-
-    __slots__ = ("_mailbox",)
-
-    def __init__(self, mailbox: Mailbox[T]) -> None:
-        self._mailbox = mailbox
-
-    def __repr__(self) -> str:
-        return f"<address of {self._mailbox.name}>"
-
-    def send_nowait(self, message: T, *, urgent: bool = False) -> None:
-        """Queue ``message``, or raise `trio.WouldBlock` if the mailbox is full; urgent ones always fit."""
-        if urgent:
-            self._mailbox.accept_urgent(message)
-        elif not self._mailbox.accept(message):
-            raise trio.WouldBlock
-
-    async def send(self, message: T) -> None:
-        """Queue ``message``, waiting for room. If this is cancelled, it was not queued.
-
-        Raises `ActorStopped` if the actor has stopped, or stops while this waits.
-        """
-        await checkpoint_if_cancelled()
-        if self._mailbox.accept(message):
-            await cancel_shielded_checkpoint()
-        else:
-            await self._mailbox.accept_later(message)
-
-    async def ask(self, request: Request[R]) -> R:
-        """Send ``request`` and wait for its answer.
-
-        There is no time-out parameter: the deadline is that of the cancel scope around the call. If it is cancelled,
-        a request that is still queued is taken back, and one in hand is no longer `wanted <Request.wanted>`.
-
-        Raises what the actor answers with `Request.fail`; `NotAnswered` if the run that had it in hand has ended;
-        `ActorStopped` if nobody will receive it; `AskCycle` if the answer could only come after this call.
-        """
-        await checkpoint_if_cancelled()
-        return await ask(self._mailbox, request)
-
-
-async def ask(mailbox: Mailbox[Any], request: Request[R]) -> R:
-    """Put ``request`` into ``mailbox`` and wait for what comes of it."""
-    asker = _asking_actor()
-    slip = request.issue(asker)
-    if asker is not None:
-        asker.asking = slip
-    try:
-        if not mailbox.accept(request):
-            await mailbox.accept_later(request)
-        return cast("R", await slip.answer())
-    except BaseException:
-        if slip.live:
-            slip.withdraw()
-        raise
-    finally:
-        if asker is not None:
-            asker.asking = None
-
-
-def _asking_actor() -> Mailbox[Any] | None:
-    """The mailbox that goes unread while the current task waits: that of the run whose main task it is."""
-    place = here.get()
-    mailbox = place.mailbox if place is not None else None
-    return mailbox if mailbox is not None and mailbox.actor is current_task() else None

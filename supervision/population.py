@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .cell import Cell
 from .chance import Random
@@ -72,6 +73,7 @@ class Population:
         self._closing = 0
         self._stir: trio.Event | None = None
 
+    @enable_ki_protection
     def mailbox(self, key: Hashable) -> Mailbox[Any]:
         """Where a message to ``key`` goes now; its actor is made if there is none."""
         cell = self.cells.get(key)
@@ -118,6 +120,7 @@ class Population:
             self._closing -= 1
             self._trim()
 
+    @enable_ki_protection
     def failed(self, cell: Cell, error: Exception) -> float | None:
         """Seconds to wait before the next run; None if the budget is spent and the key is set aside."""
         self._report(cell, error)
@@ -149,6 +152,7 @@ class Population:
         self._records[cell.key] = record
         return record
 
+    @enable_ki_protection
     def gone(self, cell: Cell) -> None:
         """The cell's task ends, now: from here on the key is free."""
         del self.cells[cell.key]
@@ -176,6 +180,7 @@ class Population:
         while self.idle and len(self.cells) - self._closing > self.rules.limit:
             self.let_go(next(iter(self.idle)))
 
+    @enable_ki_protection
     async def sweep(self) -> None:
         """Let go, for ever, of those that have been idle for long enough."""
         while True:
@@ -195,6 +200,7 @@ class Population:
 
     # The end.
 
+    @enable_ki_protection
     def close(self) -> None:
         """Accept nothing more; let the actors finish what is in their mailboxes."""
         self.closed = True
@@ -205,6 +211,7 @@ class Population:
         if not self.cells:
             self.emptied.set()
 
+    @enable_ki_protection
     async def cut(self, patience: float) -> None:
         """Cancel all that still live and wait for their clean-up, naming those that do not end."""
         self.close()
@@ -228,5 +235,3 @@ class Population:
         children += [Node(f"{self.path}/{key}", str(key), "actor", "quarantined") for key in self.quarantined]
         state = "running" if not self.closed else "stopping" if self.cells else "done"
         return Node(self.path, self.path.rpartition("/")[2], "directory", state, runs=1, children=tuple(children))
-
-

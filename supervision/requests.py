@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 from outcome import Error, Outcome, Value
+from trio.lowlevel import enable_ki_protection
 
 from .errors import AskCycle, NotAnswered, SupervisionError
 
@@ -35,6 +36,7 @@ class Slip:
         """Somebody waits, and nothing has come of it yet."""
         return self.wanted and self.outcome is None
 
+    @enable_ki_protection
     def settle(self, outcome: Outcome[Any]) -> None:
         """Let the asker go on with ``outcome``."""
         self.outcome = outcome
@@ -49,6 +51,7 @@ class Slip:
             self.holder.let_go(self)
             self.holder = None
 
+    @enable_ki_protection
     async def answer(self) -> Any:
         """Wait until it is settled. If this is cancelled, the request is withdrawn."""
         if self.outcome is not None:
@@ -61,6 +64,7 @@ class Slip:
         self.withdraw()
         return trio.lowlevel.Abort.SUCCEEDED
 
+    @enable_ki_protection
     def withdraw(self) -> None:
         """The asker has gone away: nobody needs to be told, and if it is still queued nobody needs to do it."""
         self.wanted = False

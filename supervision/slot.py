@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from .errors import StartFailed
 from .exits import Exit, How
@@ -156,6 +157,7 @@ class Slot:
         finally:
             self._end(run, error)
 
+    @enable_ki_protection
     def _end(self, run: Run, error: BaseException | None) -> None:
         now = trio.current_time()
         how: How = "returned"

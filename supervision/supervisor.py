@@ -11,17 +11,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import trio
 
 from .chance import Random
-from .control import Control, Settings
+from .control import Control
+from .crew import Crew
 from .exits import Exit
 from .handle import Handle
 from .instrument import Instrument, Instruments
 from .place import here
 from .policy import USUAL_BUDGET, AutoShutdown, Budget, Strategy
+from .settings import Settings
 from .slot import Child, Slot
 from .snapshot import Node
 
@@ -31,42 +33,43 @@ class Supervisor:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._crew = control.crew
         self._since = trio.current_time()
 
     @property
     def path(self) -> str:
         """Its name from the root down."""
-        return self._control.path
+        return self._crew.path
 
     def __iter__(self) -> Iterator[str]:
         """The names of the children, in the order of start."""
-        return iter(tuple(self._control.slots))
+        return iter(tuple(self._crew.slots))
 
     def __len__(self) -> int:
-        return len(self._control.slots)
+        return len(self._crew.slots)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._control.slots
+        return name in self._crew.slots
 
     def __getitem__(self, name: str) -> Any:
         """What the child called ``name`` passed to ``task_status.started()``, last time it did."""
-        return self._control.find(name).value
+        return self._crew.find(name).value
 
     def handle(self, name: str) -> Handle:
         """The child called ``name``, to wait for, watch or link to."""
-        return Handle(self._control.find(name))
+        return Handle(self._crew.find(name))
 
     def snapshot(self) -> Node:
         """The tree from here down, at this moment."""
         now = trio.current_time()
-        children = tuple(slot.snapshot(now) for slot in self._control.slots.values())
+        children = tuple(slot.snapshot(now) for slot in self._crew.slots.values())
         name = self.path.rpartition("/")[2]
         return Node(self.path, name, "supervisor", self._state(), runs=1, up_for=now - self._since, children=children)
 
     def _state(self) -> str:
         if self._control.finished.is_set():
             return "done"
-        if self._control.stop_asked:
+        if self._crew.stop_asked:
             return "stopping"
         return "running" if self._control.ready.is_set() else "starting"
 
@@ -85,16 +88,16 @@ class Supervisor:
         is stopping; then, and if this is cancelled, the child is not there.
         """
         self._refuse_starting_child()
-        return await self._control.carry_out(lambda order: self._control.add(child, order), adds=True)
+        return await self._control.orders.add(child)
 
     async def remove(self, name: str) -> Exit | None:
         """Stop a child as at the end, forget it, and say how its last run ended.
 
         If this is cancelled the removal goes on.
         """
-        self._control.find(name)
+        self._crew.find(name)
         self._refuse_starting_child()
-        return cast("Exit | None", await self._control.carry_out(lambda _: self._control.remove(name)))
+        return await self._control.orders.remove(name)
 
     async def restart(self, name: str) -> Any:
         """Stop a child if it is up and start it again, now; returns what it passed to ``started()``.
@@ -103,13 +106,13 @@ class Supervisor:
         `StartFailed` if it does not start; that failure is then answered like any other. If this is cancelled the
         restart goes on.
         """
-        self._control.find(name)
+        self._crew.find(name)
         self._refuse_starting_child()
-        return await self._control.carry_out(lambda _: self._control.restart(name))
+        return await self._control.orders.restart(name)
 
     def _refuse_starting_child(self) -> None:
         place = here.get()
-        if isinstance(place, Slot) and self._control.slots.get(place.child.name) is place and place.run is not None and not place.run.up:
+        if isinstance(place, Slot) and self._crew.slots.get(place.child.name) is place and place.run is not None and not place.run.up:
             raise RuntimeError(f"{place.path} must call task_status.started() before it changes its own supervisor")
 
 
@@ -139,9 +142,10 @@ async def open_supervisor(
     place = here.get()
     path = place.path if place is not None else name
     inherited = place.instruments if place is not None else None
-    control = Control(path, Settings(strategy, budget, auto_shutdown), Instruments(inherited, instruments), random or Random())
+    crew = Crew(path, Settings(strategy, budget, auto_shutdown), Instruments(inherited, instruments))
     for child in children:
-        control.declare(child)
+        crew.declare(child)
+    control = Control(crew, random or Random())
     supervisor = Supervisor(control)
     if place is not None:
         place.contain(supervisor)

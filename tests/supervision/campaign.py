@@ -43,7 +43,8 @@ def campaign(kind: str, seeds: range, *, trace: bool = False) -> bool:
         if trace:
             print("\n".join(log))
     seconds = time.perf_counter() - begun
-    print(f"{kind}: {len(seeds)} seeds from {seeds.start}, {events} events, {seconds:.1f} s, {len(seeds) / seconds:.0f} seeds/s, none broken")
+    pace = len(seeds) / seconds
+    print(f"{kind}: {len(seeds)} seeds from {seeds.start}, {events} events, {seconds:.1f} s, {pace:.0f} seeds/s, none broken")
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from itertools import pairwise
 
 from .keyed_world import CLEANUP, GRACE, NAME, WINDOW, KeyedWorld
 from .laws import SLACK, lineage
@@ -82,10 +83,9 @@ def only_the_idle_are_let_go(world: KeyedWorld) -> None:
             waited = event.at - since[event.who]
             assert waited >= world.idle_after - SLACK or len(here) > world.limit, f"{event.who} was let go after {waited} s"
             since.pop(event.who)
-        elif event.what == "receives":
-            if event.who in since:
-                late = event.at - since.pop(event.who) - world.idle_after
-                assert late <= SLACK, f"{event.who} was kept {late} s too long"
+        elif event.what == "receives" and event.who in since:
+            late = event.at - since.pop(event.who) - world.idle_after
+            assert late <= SLACK, f"{event.who} was kept {late} s too long"
         closed = closed or event.what == "body left"
 
 
@@ -113,7 +113,7 @@ def over_the_limit_nobody_is_idle(world: KeyedWorld) -> None:
 
 def the_budget_of_a_key_is_exact(world: KeyedWorld) -> None:
     spent: dict[int, list[float]] = defaultdict(list)
-    set_aside: set[int] = set()
+    set_aside: dict[int, float] = {}
     for event in world.log:
         window = sum(event.at - WINDOW < at for at in spent[event.who])
         if event.what == "restarting":
@@ -121,16 +121,15 @@ def the_budget_of_a_key_is_exact(world: KeyedWorld) -> None:
             spent[event.who].append(event.at)
         elif event.what == "quarantined":
             assert window == world.budget, f"{event.who} was set aside after {window} of {world.budget}"
-            set_aside.add(event.who)
+            set_aside[event.who] = event.at
         elif event.what == "releases":
-            set_aside.discard(event.who)
+            set_aside.pop(event.who)
             spent[event.who].clear()
         elif event.what == "begins":
             assert event.who not in set_aside, f"{event.who} lives though it is quarantined"
         elif event.what == "sends":
-            assert event.who not in set_aside or event.at == at, f"{event.who} took a message though it is quarantined"
-        if event.what == "quarantined":
-            at = event.at
+            late = event.who in set_aside and event.at > set_aside[event.who]
+            assert not late, f"{event.who} took a message though it is quarantined"
 
 
 def every_failure_is_told_and_answered(world: KeyedWorld) -> None:
@@ -140,8 +139,8 @@ def every_failure_is_told_and_answered(world: KeyedWorld) -> None:
         assert any(each is error for each in told), f"{error!r} was lost"
     for at, event in enumerate(world.log):
         if event.what == "told failed":
-            later = world.log[at + 1 : at + 3]
-            assert any(each.what in {"restarting", "quarantined"} and each.who == event.who for each in later), "a failure without an answer"
+            answers = {each.what for each in world.log[at + 1 : at + 3] if each.who == event.who}
+            assert answers & {"restarting", "quarantined"}, "a failure without an answer"
 
 
 def the_back_off_is_kept(world: KeyedWorld) -> None:
@@ -188,7 +187,7 @@ def a_circle_is_seen_and_is_one(world: KeyedWorld) -> None:
             path, asking = event.detail
             keys = [int(name.removeprefix(f"{NAME}/")) for name in path]
             assert keys[0] == keys[-1] and len(set(keys)) == len(keys) - 1, f"{path} is no circle"
-            assert all(asking[one] == other for one, other in zip(keys, keys[1:], strict=False)), f"{path} is not what waits: {asking}"
+            assert all(asking[one] == other for one, other in pairwise(keys)), f"{path} is not what waits: {asking}"
 
 
 def nothing_but_the_body_decides_what_comes_out(world: KeyedWorld) -> None:

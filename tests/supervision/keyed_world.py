@@ -264,7 +264,7 @@ class KeyedWorld:
             for index in range(self.rng.randint(1, 4)):
                 nursery.start_soon(self.client, Random(f"{self.seed}/client {index}"))
             nursery.start_soon(self.warden, Random(f"{self.seed}/warden"))
-            await (trio.sleep_until(self.end_at) if self.ending != "cancel" else trio.sleep_forever())
+            await trio.sleep_until(self.end_at if self.ending != "cancel" else math.inf)
             nursery.cancel_scope.cancel()
         if self.ending == "raise":
             error = Boom("body")

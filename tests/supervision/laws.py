@@ -149,7 +149,8 @@ def what_comes_out_is_what_happened(world: World) -> None:
         error = next(each for each in out if isinstance(each, GaveUp))
         assert set(map(id, gave_up[0].detail)) <= set(map(id, error.failures)), "GaveUp forgot a failure"
         assert not error.failures or isinstance(error.__cause__, ExceptionGroup)
-    foreign = [each for each in out if not isinstance(each, Boom | GaveUp | StartFailed | KeyboardInterrupt | BaseExceptionGroup | trio.Cancelled)]
+    known = Boom | GaveUp | StartFailed | KeyboardInterrupt | BaseExceptionGroup | trio.Cancelled
+    foreign = [each for each in out if not isinstance(each, known)]
     assert not foreign, f"an error of the supervisor's own making came out: {foreign}"
     opened = any(event.what == "open" for event in world.log)
     if any(isinstance(each, StartFailed) for each in out if each not in told_errors(world)):
