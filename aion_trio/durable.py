@@ -82,7 +82,10 @@ async def run_plain(fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 async def checkpoint() -> None:
     """Let other tasks run; raise Cancelled if this scope is cancelled."""
-    await (trio.lowlevel.checkpoint() if local.kernel is None else tasks.checkpoint())
+    if local.kernel is None:
+        await trio.lowlevel.checkpoint()
+    else:
+        await tasks.checkpoint()
 
 
 async def sleep(seconds: float) -> None:
@@ -114,7 +117,10 @@ async def sleep_until(deadline: float) -> None:
 
 async def sleep_forever() -> None:
     """Wait until cancelled; records nothing."""
-    await (trio.sleep_forever() if local.kernel is None else tasks.sleep_forever())
+    if local.kernel is None:
+        await trio.sleep_forever()
+    else:
+        await tasks.sleep_forever()
 
 
 def current_time() -> float:
@@ -233,7 +239,7 @@ class Semaphore(sync.Semaphore):
 class Condition(limits.Condition):
     """As `trio.Condition`."""
 
-    def __new__(cls, lock: Lock | None = None) -> Self:
+    def __new__(cls, lock: sync.Lock | None = None) -> Self:
         foreign: Any = lock
         outside: Any = super().__new__(cls) if local.kernel is not None else trio.Condition(foreign)
         return outside  # type: ignore[no-any-return]
@@ -411,7 +417,8 @@ async def start_child(
     """
     host = _host("start_child")
     if on_parent_close not in ev.ON_PARENT_CLOSE:
-        raise InvalidInputError(f"on_parent_close: expected one of {', '.join(ev.ON_PARENT_CLOSE)}, found {on_parent_close!r}", "on_parent_close")
+        expected = ", ".join(ev.ON_PARENT_CLOSE)
+        raise InvalidInputError(f"on_parent_close: expected one of {expected}, found {on_parent_close!r}", "on_parent_close")
     if timeout is None:
         timeout_us: int | None = None if isinstance(workflow, str) else workflow.timeout_us
     else:

@@ -31,8 +31,17 @@ from .timeouts import current_effective_deadline, current_time
 TaskHandle: Any = getattr(anyio, "TaskHandle", None)
 """What AnyIO 4.14 and later return for a started task."""
 
-if TYPE_CHECKING:  # at run time they must be bases, so that `isinstance` holds; their declarations contradict the kernel's in detail
-    _AnyIOScope = _AnyIOGroup = _AnyIOLock = _AnyIOSemaphore = object
+if TYPE_CHECKING:  # at run time AnyIO's classes are bases, so that `isinstance` holds; their declarations contradict the kernel's
+
+    class _AnyIOScope: ...
+
+    class _AnyIOGroup: ...
+
+    class _AnyIOLock: ...
+
+    class _AnyIOSemaphore:
+        def __init__(self, initial_value: int, *, max_value: int | None = None) -> None: ...
+
 else:
     _AnyIOScope, _AnyIOGroup, _AnyIOLock, _AnyIOSemaphore = anyio.CancelScope, anyio.abc.TaskGroup, anyio.Lock, anyio.Semaphore
 
@@ -213,7 +222,7 @@ class Semaphore(sync.Semaphore, _AnyIOSemaphore):
         return object.__new__(cls)
 
     def __init__(self, initial_value: int, *, max_value: int | None = None, fast_acquire: bool = False) -> None:
-        _AnyIOSemaphore.__init__(self, initial_value, max_value=max_value)  # type: ignore[call-arg]  # at run time AnyIO's
+        _AnyIOSemaphore.__init__(self, initial_value, max_value=max_value)
         sync.Semaphore.__init__(self, initial_value, max_value=max_value)
         self._fast = fast_acquire
 
@@ -274,7 +283,7 @@ async def _sleep(delay: float) -> None:
     host, kernel = current(), current_kernel()
     if not delay > 0:
         await checkpoint()
-    elif (due_us := us_of(kernel.now + delay)) is None:
+    elif us_of(delay) is None:
         await sleep_forever()
     elif host is not None:
         await host.sleep_until_us(kernel.time_us + round(delay * scopes.MICROSECONDS))
@@ -368,7 +377,8 @@ def _refused(name: str) -> Any:
     def use_an_activity(cls: type, /, *args: object, **kwargs: object) -> NoReturn:
         refuse(f"anyio's {name.replace('_', ' ')} was used in workflow code", "do it in an activity")
 
-    return classmethod(use_an_activity)
+    method: Any = classmethod(use_an_activity)  # pyright: ignore[reportUnknownVariableType]
+    return method
 
 
 def _refuse_the_rest() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from functools import partial
-from types import CoroutineType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .context import current_task
@@ -151,9 +151,10 @@ class Nursery:
         return status.value
 
     async def _run_until_started(self, async_fn: Callable[..., Awaitable[object]], args: tuple[object, ...], name: str) -> TaskStatus:
+        waiting = type(self)()
+        status = TaskStatus(waiting, self)
         try:
-            async with type(self)() as waiting:
-                status = TaskStatus(waiting, self)
+            async with waiting:
                 task = waiting.spawn(coroutine_of(partial(async_fn, task_status=status), args), name)
                 task.eventual_nursery = self
                 if status.value is not _UNSET:  # a plain function called started() before its coroutine ran
@@ -241,6 +242,6 @@ def name_of(async_fn: Any, name: object = None) -> str:
 def coroutine_of(async_fn: Callable[..., Any], args: tuple[object, ...]) -> AnyCoroutine:
     """Call an async function; TypeError if what comes back cannot run as a task."""
     coro = async_fn(*args)
-    if isinstance(coro, CoroutineType) or (hasattr(coro, "send") and hasattr(coro, "throw")):
+    if hasattr(coro, "send") and hasattr(coro, "throw"):
         return coro
     raise TypeError(f"expected an async function, got {async_fn!r} which returned {coro!r}")

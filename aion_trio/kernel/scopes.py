@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from math import inf, isnan
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .context import current_kernel, current_task, local
 
@@ -122,7 +122,7 @@ class CancelScope:
             self.cancelled_caught = True
             return None
         if isinstance(exc, BaseExceptionGroup):
-            caught, rest = exc.split(kernel.errors.cancelled)
+            caught, rest = split_group(exc, kernel.errors.cancelled)
             if caught is not None:
                 self.cancelled_caught = True
             return rest
@@ -282,6 +282,12 @@ class RootScope(CancelScope):
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(shield=True)
         self._kernel, self._members, self._entered = kernel, {}, True
+
+
+def split_group(group: Any, types: Any) -> tuple[BaseException | None, BaseException | None]:
+    """`group.split(types)`: the part of an exception group that is of these types, and the rest."""
+    matching, rest = group.split(types)
+    return matching, rest
 
 
 def raise_in_own_context(error: BaseException) -> None:

@@ -12,7 +12,7 @@ import dis
 import types
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 _ACTIVITY = "an activity"
 _MODULES = {
@@ -128,12 +128,12 @@ def _closed_over(function: types.FunctionType, name: str) -> Any:
 def _judged(found: Any) -> tuple[str, str | None]:
     """The dotted name of what was loaded, and what to use instead if it is not for workflows."""
     if isinstance(found, types.ModuleType):
-        return found.__name__, None  # what matters is which of its members is used
+        return str(found.__name__), None  # what matters is which of its members is used
     name = _name_of(found)
     if name in _HARMLESS or (isinstance(found, type) and issubclass(found, BaseException)):
         return name, None
-    advice = _NAMES.get(name)
-    if advice is None and (callable(found) or isinstance(found, type)):
+    advice, used = _NAMES.get(name), cast("object", found)
+    if advice is None and callable(used):
         advice = _MODULES.get(name.partition(".")[0])
     return name, advice
 

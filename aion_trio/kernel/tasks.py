@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 AnyCoroutine = Any
 """A coroutine object: anything with `send` and `throw`."""
 
-PARKED: Any = type("Parked", (), {"__slots__": (), "__repr__": lambda self: "PARKED"})()
+
+class _Parked:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "PARKED"
+
+
+PARKED: Any = _Parked()
 """The one thing that tasks yield."""
 
 

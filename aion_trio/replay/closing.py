@@ -8,6 +8,7 @@ from .. import events as ev
 from ..codec import failure_of
 from ..errors import AionError
 from ..events import Raw
+from ..kernel.scopes import split_group
 from .state import RunState
 
 
@@ -25,7 +26,7 @@ def closing_event(run: RunState, value: Any, exc: BaseException | None, cancel_r
     if exc is None:
         return _completed(run, value)
     other = _without(exc, (ContinueAsNew, run.kernel.errors.cancelled))
-    successor = _first(exc, ContinueAsNew)
+    successor = _successor(exc)
     if other is None and successor is not None:
         fields = [run.run_id, successor.payload, successor.type_name, signals, cancel_reason]
         return [ev.WORKFLOW_CONTINUED_AS_NEW, time_us, *fields]
@@ -45,13 +46,13 @@ def _completed(run: RunState, value: Any) -> Raw:
 
 def _without(exc: BaseException, types: tuple[type[BaseException], ...]) -> BaseException | None:
     if isinstance(exc, BaseExceptionGroup):
-        return exc.split(types)[1]
+        return split_group(exc, types)[1]
     return None if isinstance(exc, types) else exc
 
 
-def _first(exc: BaseException, kind: type[ContinueAsNew]) -> ContinueAsNew | None:
-    if isinstance(exc, kind):
+def _successor(exc: Any) -> ContinueAsNew | None:
+    """The first continue-as-new in an exception."""
+    if isinstance(exc, ContinueAsNew):
         return exc
-    if isinstance(exc, BaseExceptionGroup):
-        return next((found for part in exc.exceptions if (found := _first(part, kind)) is not None), None)
-    return None
+    parts: tuple[Any, ...] = getattr(exc, "exceptions", ()) if isinstance(exc, BaseExceptionGroup) else ()
+    return next((found for part in parts if (found := _successor(part)) is not None), None)

@@ -122,10 +122,10 @@ class Execution:
     def feed(self, raw: Raw) -> None:
         """Apply one event as it happens and run the code until it waits; markers only count."""
         ledger = self._ledger
-        ledger.position += 1
-        ledger.newest_us = max(ledger.newest_us, raw[1])
+        ledger.count(raw)
         if raw[0] not in self._stimuli:
             return
+        ledger.pass_live()
         token = self._kernel.enter()
         try:
             self._apply(raw)
@@ -136,7 +136,6 @@ class Execution:
         kernel = self._kernel
         kernel.time_us = raw[1]
         kernel.fuel = kernel.full_tank
-        self._ledger.length += 1
         if self.finished:
             return
         self._stimuli[raw[0]](raw)

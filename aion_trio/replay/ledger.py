@@ -26,6 +26,8 @@ END: Raw = [0, 0, 0, 0]
 """What stands at the cursor when history is used up; its code is no event's."""
 
 _PAGE = 512
+_SPECIAL = ev.MARKERS | {ev.ATTRIBUTES_UPDATED}
+"""Events that replay may have to leave out."""
 _IDENTITY: dict[int, tuple[int, ...]] = {
     ev.ACTIVITY_SCHEDULED: (2, 3, 5),
     ev.ACTIVITY_CANCELLED: (2,),
@@ -59,7 +61,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "_codec", "_history", "_lines", "_seqs", "_workflow_id", "at", "length", "live", "low", "newest_us", "ordinal", "outputs",
+        "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal", "outputs",
         "page", "position", "size_bytes",
     )  # fmt: skip
 
@@ -68,8 +70,7 @@ class Ledger:
         self.position = 0
         """`seq` of the newest event: every event of history, every stimulus and every output taken counts one."""
         self.ordinal = 0
-        self.length = 0
-        """Stimuli applied and outputs asked for: what code sees as the history's length, equal on replay (K6)."""
+        self._passed = 0
         self.size_bytes = 0
         self.newest_us = 0
         self.live = True
@@ -80,7 +81,21 @@ class Ledger:
         self.page: list[Raw] = [END, END]
         self.at = self.low = 0
 
+    @property
+    def length(self) -> int:
+        """Stimuli applied and outputs asked for: what code sees as the history's length, equal on replay (K6)."""
+        return self._passed + self.at + len(self.outputs)
+
     # ---- the cursor
+
+    def count(self, raw: Raw) -> None:
+        """An event was recorded just now, live."""
+        self.position += 1
+        self.newest_us = max(self.newest_us, raw[1])
+
+    def pass_live(self) -> None:
+        """A stimulus is applied, live."""
+        self._passed += 1
 
     def open(self, raws: Iterable[Raw]) -> None:
         """Begin to replay these events, the first of which follows `position`."""
@@ -108,6 +123,7 @@ class Ledger:
             pass
         self.low = len(page) - 2
         page += (END, END)
+        self._passed += at
         self.page, self._seqs, self.at = page, seqs, 0
 
     def _read_into(self, page: list[Raw], seqs: list[int]) -> bool:
@@ -116,11 +132,16 @@ class Ledger:
         if not fresh:
             return False
         self.newest_us = max(self.newest_us, fresh[-1][1])
-        for seq, raw in enumerate(fresh, self.position + 1):
-            if raw[0] not in ev.MARKERS and not (raw[0] == ev.ATTRIBUTES_UPDATED and raw[3] == 0):
-                page.append(raw)
-                seqs.append(seq)
+        first = self.position + 1
         self.position += len(fresh)
+        if _SPECIAL.isdisjoint({raw[0] for raw in fresh}):
+            page += fresh
+            seqs += range(first, first + len(fresh))
+        else:
+            for seq, raw in enumerate(fresh, first):
+                if raw[0] not in ev.MARKERS and not (raw[0] == ev.ATTRIBUTES_UPDATED and raw[3] == 0):
+                    page.append(raw)
+                    seqs.append(seq)
         return True
 
     def recorded_ahead(self) -> Raw | None:
@@ -146,7 +167,6 @@ class Ledger:
 
     def emit(self, raw: Raw) -> Raw:
         """The code asked for `raw`: the recorded event that agrees with it, or `raw` itself if history has none at this place."""
-        self.length += 1
         if self.live:
             self.outputs.append(raw)
             return raw
@@ -174,6 +194,7 @@ class Ledger:
         outputs = self.outputs
         self.outputs, self._lines = [], []
         self.position += len(outputs)
+        self._passed += len(outputs)
         return outputs
 
     def require_settled(self) -> None:

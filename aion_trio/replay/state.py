@@ -70,6 +70,5 @@ class RunState:
 
     def wrapped(self, encoded: bytes) -> bytes:
         """The payload of an encoding."""
-        payload = self.codec.wrap(encoded)
-        self.ledger.size_bytes += len(payload)
-        return payload
+        self.ledger.size_bytes += len(encoded)
+        return self.codec.wrap(encoded)

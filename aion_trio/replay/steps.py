@@ -57,14 +57,12 @@ class Steps:
                 payload = result[3]
                 kernel.time_us = result[1]
                 kernel.fuel = kernel.full_tank - 1
-                ledger.length += 2
-                ledger.size_bytes += len(payload) + len(raw[4])
+                ledger.size_bytes += len(payload) + len(encoded)
                 ledger.at = at = at + 2
                 if at > ledger.low:
                     ledger.turn_page()
                 return definition.decode_result(self._unwrap(payload))
-            ledger.length += 1
-            ledger.size_bytes += len(raw[4])
+            ledger.size_bytes += len(encoded)
             ledger.advance()
             kernel.charge()
         else:
@@ -117,7 +115,6 @@ class Steps:
             and not (kernel.runq or kernel.idlers or kernel.closing or ledger.outputs)
         ):
             ledger.ordinal = ordinal
-            ledger.length += 2
             kernel.time_us = fired[1]
             kernel.fuel = kernel.full_tank - 1
             ledger.advance()
