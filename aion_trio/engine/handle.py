@@ -76,7 +76,7 @@ class WorkflowHandle(Generic[R]):
                     outcome = results.outcome(key, run)
                     return outcome
             results.require_running(key)
-            await self._engine.runs.changed(self.id)
+            await self._engine.runs.ended(self.id)
 
     async def describe(self) -> WorkflowDescription:
         """Everything that is known of the newest run, from what is durable."""

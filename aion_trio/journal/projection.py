@@ -60,7 +60,7 @@ class Projection:
     """
 
     __slots__ = (
-        "head", "last_at_us", "run", "status", "attributes", "parent", "timeout_us", "activities", "children", "last_child", "signals",
+        "head", "last_at_us", "run", "status", "open", "attributes", "parent", "timeout_us", "activities", "children", "last_child", "signals",
         "cancel_requested", "closing", "_changed", "_fresh", "_marks", "_runs", "_summary_changed",
     )  # fmt: skip
 
@@ -68,6 +68,7 @@ class Projection:
         self.head, self.last_at_us = head, last_at_us
         self.run: RunRow | None = None
         self.status: WorkflowStatus | None = None
+        self.open = False  # whether the newest run is open (H3)
         self.attributes: dict[str, AttributeValue] = {}
         self.parent: list[Any] | None = None
         self.timeout_us: int | None = None
@@ -84,11 +85,6 @@ class Projection:
         self._summary_changed = False
         if run_no:  # continue an id whose earlier runs are in the store already
             self.run = RunRow(b"", run_no - 1, b"", 0, "", 0, 0, 0, 0, 0, 0)
-
-    @property
-    def open(self) -> bool:
-        """Whether the newest run is open (H3)."""
-        return self.status is not None and self.status.open
 
     @property
     def current(self) -> RunRow:
@@ -189,7 +185,7 @@ class Projection:
         run_no = 1 if before is None else before.run_no + 1
         if before is not None and self.status is WorkflowStatus.CONTINUED_AS_NEW:
             self.close_row(ObligationKind.RUN_START, rows.row_of(before.run_no, 0))
-        self.status = WorkflowStatus.RUNNING
+        self.status, self.open = WorkflowStatus.RUNNING, True
         self.parent, self.timeout_us, self.attributes = raw[9], raw[11], dict(raw[12])
         self.activities, self.children, self.signals = {}, {}, {}
         self.last_child = 0
@@ -202,7 +198,7 @@ class Projection:
             self._marks.append(Mark(rows.START_MARK + raw[14].encode(), run_id))
 
     def _status_changed(self, raw: Raw) -> None:
-        self.status = STATUS_AFTER[raw[0]]
+        self.status, self.open = STATUS_AFTER[raw[0]], True
         self._set_run(replace(self.current, status=self.status.number, last_seq=0, closed_us=0))
 
     def _closed(self, raw: Raw) -> None:
@@ -232,7 +228,7 @@ class Projection:
     def _end_run(self, raw: Raw) -> None:
         """Retire the run's inward rows; what it owes to others outlives it (L2)."""
         self.closing = raw
-        self.status = STATUS_AFTER[raw[0]]
+        self.status, self.open = STATUS_AFTER[raw[0]], False
         self._set_run(replace(self.current, status=self.status.number, last_seq=self.head, closed_us=raw[1]))
         for ordinal in self.activities:
             self.close_row(ObligationKind.ACTIVITY, self._row(ordinal))

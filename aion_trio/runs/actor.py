@@ -210,8 +210,8 @@ class RunActor:
             action()
         if turn.closed and not turn.projection.open:
             services.quarantined.pop(self._id, None)
-        if turn.events:
-            services.closed_or_changed(self._id)
+        if turn.events or turn.adopted:
+            services.note_change(self._id, ended=changes.summary is not None or turn.record.quarantine is not None)
 
     def _task_key(self, row: bytes) -> TaskKey:
         run_no, ordinal = run_and_ordinal(row)
@@ -250,7 +250,7 @@ class RunActor:
             raise AionError(f"workflow {self._id!r} is quarantined and still failed: {reason}")
         log.error("workflow %r is quarantined: %s", self._id, reason)
         self._services.quarantined[self._id] = reason
-        self._services.closed_or_changed(self._id)
+        self._services.note_change(self._id)
 
     def _settled(self, message: Message) -> None:
         """What the message was to settle is settled already: its row is gone."""

@@ -25,6 +25,7 @@ class Runs:
         self._directory: Directory[str, Message] | None = None
         self._services: Services | None = None
         self._waiting: dict[str, trio.Event] = {}
+        self._waiting_for_end: dict[str, trio.Event] = {}
 
     def bind(self, services: Services) -> None:
         """Give the actors what they need of the rest of the engine, which is made after this object."""
@@ -73,9 +74,16 @@ class Runs:
         """Return after the next durable change of a workflow, or of its quarantine."""
         await self._waiting.setdefault(workflow_id, trio.Event()).wait()
 
-    def note_change(self, workflow_id: str) -> None:
-        """Wake who waits for this workflow."""
+    async def ended(self, workflow_id: str) -> None:
+        """Return after the next closing, start or quarantine of a workflow's run."""
+        await self._waiting_for_end.setdefault(workflow_id, trio.Event()).wait()
+
+    def note_change(self, workflow_id: str, *, ended: bool = True) -> None:
+        """Wake who waits for this workflow; `ended` if a run of it closed, began or was quarantined."""
         event = self._waiting.pop(workflow_id, None)
+        if event is not None:
+            event.set()
+        event = self._waiting_for_end.pop(workflow_id, None) if ended else None
         if event is not None:
             event.set()
 

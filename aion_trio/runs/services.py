@@ -15,6 +15,14 @@ from ..stores.contract import Obligation, WorkflowKey
 from ..timers import Timers
 
 
+class ChangeListener(Protocol):
+    """Whoever wakes those that wait for a workflow."""
+
+    def __call__(self, workflow_id: str, /, *, ended: bool = True) -> None:
+        """The workflow changed; `ended` if a run of it closed, began or was quarantined."""
+        ...
+
+
 class Courier(Protocol):
     """Whoever carries out what a workflow owes to others; see `recovery`."""
 
@@ -38,8 +46,8 @@ class Services:
     courier: Courier
     wake: Callable[[str], None]
     """Sends a workflow id's actor a wake-up, whichever incarnation of it lives."""
-    closed_or_changed: Callable[[str], None]
-    """Told the workflow id after each durable change."""
+    note_change: ChangeListener
+    """Told after each durable change of a workflow."""
     quarantined: dict[str, str]
     """Workflow id to reason, for the runs that cannot go on (R8, K4)."""
 
