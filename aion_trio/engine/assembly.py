@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 import sys
 import warnings
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -55,12 +55,15 @@ async def open_engine(
     activities: Iterable[ActivityDefinition[..., Any]] = (),
     modules: Iterable[ModuleType] = (),
     config: EngineConfig = _DEFAULTS,
+    children: Iterable[Callable[[Engine], Child]] = (),
 ) -> AsyncIterator[Engine]:
     """Open a journal, recover what a crash left owed, and run until the block is left.
 
     `store_or_path` is a directory, made if it is not there, or a store of your own (which stays open). `modules` are
     searched for definitions. When this yields, recovery is done: `engine.recovery` says what it did. Leaving the block
     parks: what runs is cancelled, nothing of it is recorded, and the next open goes on from the journal (R10).
+
+    `children` make further children of the engine's tree: they are started after recovery, in order, and stopped first.
 
     Raises `JournalLockedError`, `JournalFormatError`, `JournalNotWritableError`, `DefinitionError`, and in strict mode
     `WorkflowRuleError`. What the block raises comes out as it was raised.
@@ -77,6 +80,8 @@ async def open_engine(
             ) as supervisor:
                 engine.attach(supervisor)
                 try:
+                    for make in children:
+                        await supervisor.add(make(engine))
                     yield engine
                 except BaseException as error:
                     raised.append(error)
