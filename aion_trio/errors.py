@@ -13,7 +13,8 @@ AionError
 │   ├── WorkflowNotFoundError         no such workflow id or run
 │   ├── WorkflowAlreadyStartedError   the id is taken by another start
 │   ├── WorkflowClosedError           the run is closed and takes no more signals
-│   └── QueryNotServedError           the workflow serves no query of that name
+│   ├── QueryNotServedError           the workflow serves no query of that name
+│   └── EngineClosedError             a call came after the engine's block was left, or while it restarts
 ├── how a workflow, activity or child ended
 │   ├── WorkflowFailedError           `__cause__` is the decoded failure
 │   ├── WorkflowCancelledError
@@ -113,6 +114,10 @@ class WorkflowClosedError(AionError):
 
 class QueryNotServedError(AionError):
     """The workflow serves no query of that name."""
+
+
+class EngineClosedError(AionError):
+    """The call came when the engine did not run: after its block was left, or while its tree restarts after a failure."""
 
 
 # ---- how a workflow, an activity or a child ended

@@ -45,6 +45,7 @@ from .messages import (
     Resume,
     Settle,
     SignalOutcome,
+    Stack,
     Start,
     StartChild,
     StartSuccessor,
@@ -68,7 +69,7 @@ _OUTWARD = frozenset(
     }
 )
 _FROM_OUTSIDE = (Start, Deliver, Cancel, Terminate, Import)
-_ALONE = (Ask, Import)  # a query sees what is durable; a history that is taken over has no room for more
+_ALONE = (Ask, Stack, Import)  # a query sees what is durable; a history that is taken over has no room for more
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _RELOADS = 8
 
@@ -87,6 +88,7 @@ _EFFECTS: dict[type, Callable[[Turn, Any], None]] = {
     Settle: arrivals.settle,
     Resume: arrivals.resume,
     Ask: arrivals.ask,
+    Stack: arrivals.stack,
     ActivityOutcome: arrivals.activity_outcome,
     Wake: lambda turn, _: turn.advance(),
 }

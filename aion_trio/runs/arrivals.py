@@ -13,7 +13,7 @@ from ..journal.rows import SIGNAL_MARK, fields_of, row_of, sender_mark
 from ..replay import Execution
 from ..stores.contract import Close, ObligationKind, RunRow
 from .lifecycle import require_open
-from .messages import Ask, ChildClosed, Deliver, DeliverFrom, Effect, Resume, Settle, SignalOutcome
+from .messages import Ask, ChildClosed, Deliver, DeliverFrom, Effect, Resume, Settle, SignalOutcome, Stack
 from .record import new_execution
 from .turn import Turn
 
@@ -148,6 +148,19 @@ def ask(turn: Turn, message: Ask) -> None:
             turn.answer(message, _ask_closed(turn, message))
     except Exception as error:  # the query function is the user's: its exception is the caller's answer
         turn.refuse(message, error)
+
+
+def stack(turn: Turn, message: Stack) -> None:
+    """Show where the code of an open run waits; nothing is recorded (K6)."""
+    name, record = turn.record.key.workflow_id, turn.record
+    if not record.exists:
+        turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {name!r}: check the id and the namespace"))
+    elif record.quarantine is not None:
+        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {name!r} has no stack: {record.quarantine}", record.quarantine))
+    elif record.execution is None:
+        turn.refuse(message, errors.WorkflowClosedError(f"workflow {name!r} is {turn.projection.current_status()}: nothing of it waits"))
+    else:
+        turn.answer(message, record.execution.stack())
 
 
 def _ask_closed(turn: Turn, message: Ask) -> bytes:

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import trio
 
-from ..supervision import ActorStopped, Backoff, Budget, Directory, Mailbox, Request, open_directory
+from ..errors import AppendOutcomeUnknown, EngineClosedError, WorkflowQuarantinedError
+from ..supervision import ActorStopped, Backoff, Budget, Directory, Mailbox, NotAnswered, Request, open_directory
 from .actor import RunActor
 from .messages import Message, Wake
 from .services import Services
@@ -49,8 +50,24 @@ class Runs:
                 self._directory = None
 
     async def ask(self, workflow_id: str, request: Request[AnswerT]) -> AnswerT:
-        """Say something to a workflow and wait for the answer, which is durable."""
-        return await self._live().ask(workflow_id, request)
+        """Say something to a workflow and wait for the answer, which is durable.
+
+        Raises what the workflow's actor refuses with; `WorkflowQuarantinedError` if the engine failed on it again and again,
+        `AppendOutcomeUnknown` if it failed while it answered, `EngineClosedError` if it does not run.
+        """
+        directory = self._live()
+        try:
+            return await directory.ask(workflow_id, request)
+        except NotAnswered as error:
+            raise AppendOutcomeUnknown(
+                f"the engine failed while workflow {workflow_id!r} answered; whether it was recorded is seen by asking again "
+                "with the same id or request id"
+            ) from error
+        except ActorStopped as error:
+            reason = self._services_of().quarantined.get(workflow_id)
+            if reason is None:
+                raise EngineClosedError(f"the engine stopped before workflow {workflow_id!r} took the call; nothing was recorded") from error
+            raise WorkflowQuarantinedError(f"workflow {workflow_id!r} cannot answer: {reason}", reason) from error
 
     def tell(self, workflow_id: str, message: Message) -> None:
         """Say something to a workflow, without waiting."""
@@ -103,7 +120,7 @@ class Runs:
 
     def _live(self) -> Directory[str, Message]:
         if self._directory is None:
-            raise RuntimeError("the engine is closed: this call was made outside of its `async with` block")
+            raise EngineClosedError("the engine does not run: its `async with` block was left, or it restarts after a failure")
         return self._directory
 
     def _services_of(self) -> Services:

@@ -143,6 +143,11 @@ class Ask(Request[bytes]):
 
 
 @dataclass(eq=False)
+class Stack(Request[str]):
+    """Where each task of the newest run waits, as text; nothing is recorded (K6)."""
+
+
+@dataclass(eq=False)
 class Import(Request[None]):
     """Take over a history of another journal, whole or a prefix."""
 
@@ -161,5 +166,5 @@ class Wake:
 
 Message = (
     Start | StartChild | StartSuccessor | Deliver | DeliverFrom | SignalOutcome | ChildClosed | ParentRequest | Settle
-    | Cancel | Terminate | Ask | Import | Resume | Wake | ActivityOutcome
+    | Cancel | Terminate | Ask | Stack | Import | Resume | Wake | ActivityOutcome
 )  # fmt: skip
