@@ -1,0 +1,79 @@
+"""`verify_journal` notices every index row that the events do not bear out, and none that they do (H2, R2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aion_trio.journal.rows import payload_of, row_of
+from aion_trio.journal.transfer import import_lines
+from aion_trio.journal.verification import verify_journal
+from aion_trio.stores import Append, Close, MemoryStore, ObligationKind, Open, WorkflowKey
+from tests.cli.histories import lines
+
+KEY = WorkflowKey("default", "order-1")
+ACTIVITY = row_of(1, 1)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A run with one activity that has no outcome yet."""
+    made = MemoryStore()
+    import_lines(made, lines(2))
+    return made
+
+
+def write(store: MemoryStore, append: Append) -> None:
+    assert store.apply([append]) == [append.expected_seq]
+
+
+def findings(store: MemoryStore) -> list[str]:
+    return [finding.what for finding in verify_journal(store)]
+
+
+def test_rows_as_the_events_say_are_no_finding(store: MemoryStore) -> None:
+    assert findings(store) == []
+
+
+def test_an_obligation_that_was_lost_is_found(store: MemoryStore) -> None:
+    write(store, Append(KEY, 2, closes=[Close(ObligationKind.ACTIVITY, ACTIVITY)]))
+    assert findings(store) == [f"ACTIVITY {ACTIVITY.hex()} has a cause in the history and is not owed"]
+
+
+def test_an_obligation_without_a_cause_is_found(store: MemoryStore) -> None:
+    row = row_of(1, 9)
+    write(store, Append(KEY, 2, opens=[Open(ObligationKind.CHILD_START, row, payload=payload_of(2, "child"))]))
+    assert findings(store) == [f"CHILD_START {row.hex()} is owed without a cause in its history"]
+
+
+def test_an_obligation_that_says_something_else_than_its_cause_is_found(store: MemoryStore) -> None:
+    write(store, Append(KEY, 2, opens=[Open(ObligationKind.ACTIVITY, ACTIVITY, due_us=5, queue="default", payload=payload_of(2, 1))]))
+    (found,) = findings(store)
+    assert found.startswith(f"ACTIVITY {ACTIVITY.hex()} says")
+
+
+def test_a_summary_that_its_events_do_not_bear_out_is_found(store: MemoryStore) -> None:
+    summary = store.summary(KEY)
+    assert summary is not None
+    write(store, Append(KEY, 2, summary=replace(summary, attributes={"shop": "Bonn"})))
+    (found,) = findings(store)
+    assert found.startswith("its summary says")
+
+
+def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
+    store = MemoryStore()
+    import_lines(store, lines(4))
+    write(store, Append(KEY, 4, opens=[Open(ObligationKind.STEP, b"")]))
+    assert findings(store) == ["STEP is owed to a run that is closed"]
+
+
+def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(store: MemoryStore) -> None:
+    """One bad history does not hide the others (J7)."""
+    import_lines(store, lines(2, "order-2"))
+    write_bad = Append(KEY, 2, b"\x83\x18\xfa\x00\x00", 1)
+    assert store.apply([write_bad]) == [3]
+    store.apply([Append(WorkflowKey("default", "order-2"), 2, closes=[Close(ObligationKind.ACTIVITY, ACTIVITY)])])
+    bad, lost = verify_journal(store)
+    assert (bad.workflow_id, lost.workflow_id) == ("order-1", "order-2")
+    assert bad.what.startswith("UnknownEventError")
