@@ -152,15 +152,15 @@ def ask(turn: Turn, message: Ask) -> None:
 
 def stack(turn: Turn, message: Stack) -> None:
     """Show where the code of an open run waits; nothing is recorded (K6)."""
-    name, record = turn.record.key.workflow_id, turn.record
-    if not record.exists:
-        turn.refuse(message, errors.WorkflowNotFoundError(f"there is no workflow {name!r}: check the id and the namespace"))
-    elif record.quarantine is not None:
-        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {name!r} has no stack: {record.quarantine}", record.quarantine))
-    elif record.execution is None:
-        turn.refuse(message, errors.WorkflowClosedError(f"workflow {name!r} is {turn.projection.current_status()}: nothing of it waits"))
+    refusal = require_open(turn, None, "show its stack")
+    execution, reason = turn.record.execution, turn.record.quarantine or "its code is not in memory"
+    if refusal is not None:
+        turn.refuse(message, refusal)
+    elif execution is None:
+        name = turn.record.key.workflow_id
+        turn.refuse(message, errors.WorkflowQuarantinedError(f"workflow {name!r} has no stack: {reason}", reason))
     else:
-        turn.answer(message, record.execution.stack())
+        turn.answer(message, execution.stack())
 
 
 def _ask_closed(turn: Turn, message: Ask) -> bytes:
