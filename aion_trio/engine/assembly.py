@@ -71,12 +71,12 @@ async def open_engine(
     registry = Registry(workflows, activities, modules)
     _look_at(registry, strict=config.strict)
     with _opened(store_or_path) as store:
-        parts, children = _assemble(store, registry, config)
+        parts, actors = _assemble(store, registry, config)
         engine = Engine(parts)
         raised: list[BaseException] = []
         try:
             async with open_supervisor(
-                *children, name="engine", strategy=Strategy.REST_FOR_ONE, budget=Budget(3, 30.0)
+                *actors, name="engine", strategy=Strategy.REST_FOR_ONE, budget=Budget(3, 30.0)
             ) as supervisor:
                 engine.attach(supervisor)
                 try:
