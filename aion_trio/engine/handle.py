@@ -12,7 +12,6 @@ from ..codec import event_of
 from ..definitions import Query, Signal
 from ..errors import WorkflowNotFoundError
 from ..events import Event
-from ..history import WorkflowStatus
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
 from .arguments import request_id_of
 from .descriptions import WorkflowDescription, description_of
@@ -61,20 +60,17 @@ class WorkflowHandle(Generic[R]):
         the code that is loaded. Cancelling the wait has no effect on the workflow.
         """
         results, key = self._engine.results, self._engine.key(self.id)
-        chain = self._chain if self._bound is not None else results.newest_run(key, self._chain).run_id
+        chain, successor = self._chain, None
         while True:
             if self._bound is not None:
                 run, successor = results.run(key, self._bound)
-                if not WorkflowStatus.of_number(run.status).open and (successor or not is_open(run)):
-                    await trio.lowlevel.checkpoint()
-                    outcome: R = results.outcome(key, run, successor)
-                    return outcome
             else:
                 run = results.newest_run(key, chain)
-                if not is_open(run):
-                    await trio.lowlevel.checkpoint()
-                    outcome = results.outcome(key, run)
-                    return outcome
+                chain = run.run_id  # a later chain of the same id is not what was asked for
+            if successor is not None or not is_open(run):
+                await trio.lowlevel.checkpoint()
+                outcome: R = results.outcome(key, run, successor)
+                return outcome
             results.require_running(key)
             await self._engine.runs.ended(self.id)
 

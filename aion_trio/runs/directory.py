@@ -66,7 +66,7 @@ class Runs:
         except ActorStopped as error:
             reason = self._services_of().quarantined.get(workflow_id)
             if reason is None:
-                raise EngineClosedError(f"the engine stopped before workflow {workflow_id!r} took the call; nothing was recorded") from error
+                raise EngineClosedError(f"the engine stopped before workflow {workflow_id!r} took the call: nothing was done") from error
             raise WorkflowQuarantinedError(f"workflow {workflow_id!r} cannot answer: {reason}", reason) from error
 
     def tell(self, workflow_id: str, message: Message) -> None:
