@@ -54,5 +54,5 @@ def _successor(exc: Any) -> ContinueAsNew | None:
     """The first continue-as-new in an exception."""
     if isinstance(exc, ContinueAsNew):
         return exc
-    parts: tuple[Any, ...] = getattr(exc, "exceptions", ()) if isinstance(exc, BaseExceptionGroup) else ()
+    parts: tuple[Any, ...] = getattr(exc, "exceptions", ())
     return next((found for part in parts if (found := _successor(part)) is not None), None)

@@ -1,9 +1,7 @@
 """The same programs on Trio's own objects: an oracle for everything that the kernel says it does as Trio does.
 
-Trio promises no order, so for the time of a run `orderly_trio` makes its choices the kernel's: batches are taken first come first served,
-members of a cancel scope, waiters of an event and of a channel's end are kept in order of arrival, deadlines fire when told,
-ties in the order of setting. These are private names of Trio, touched in tests alone; where one is missing the oracle is
-skipped. Nothing else of Trio is changed: tasks, scopes, nurseries, groups of exceptions and every primitive are its own.
+Trio promises no order, so `orderly_trio` makes its choices the kernel's for the time of a run; and deadlines fire when
+told, ties in the order of setting.
 
 Written differences, which the programs avoid: deadlines closer together than a microsecond; `cancel_called`, which
 Trio evaluates against the clock when it is read and the kernel only when told; the text of Cancelled (Trio names the
@@ -12,8 +10,6 @@ task by address); a durable sleep, which is a parked operation here (Trio's is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import outcome
@@ -27,40 +23,8 @@ from aion_trio.codec import decode
 
 from .interpreter import DurableNames, Interpreter, OpFailed, Trace
 from .lives import Life
+from .orderly import Ordered, orderly_trio
 from .programs import generate
-
-
-class _Ordered:
-    """The part of a set that Trio uses, in order of arrival; two of them can share one order."""
-
-    def __init__(self, members: dict[Any, None] | None = None, kind: type | None = None) -> None:
-        self.members: dict[Any, None] = {} if members is None else members
-        self.kind = kind
-
-    def add(self, member: Any) -> None:
-        self.members[member] = None
-
-    def remove(self, member: Any) -> None:
-        del self.members[member]
-
-    def discard(self, member: Any) -> None:
-        self.members.pop(member, None)
-
-    def clear(self) -> None:
-        self.members.clear()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([m for m in self.members if self.kind is None or isinstance(m, self.kind)])
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-
-class _FirstComeFirstServed:
-    """Trio takes a batch from its end, after reversing it half of the time: always reverse."""
-
-    def random(self) -> float:
-        return 0.0
 
 
 class _Deadlines:
@@ -88,58 +52,6 @@ class _Deadlines:
         for _, scope in due:
             scope._cancel(_run.CancelReason(source="deadline"))
         return len(due)
-
-
-def _recalculate(self: Any) -> None:
-    """`CancelStatus.recalculate`, walking tasks and scopes in their one order, depth first."""
-    todo = [self]
-    while todo:
-        member = todo.pop()
-        if isinstance(member, _run.Task):
-            member._attempt_delivery_of_any_pending_cancel()
-            continue
-        visible = member.parent_cancellation_is_visible_to_us
-        state = member._scope._cancel_called or visible
-        if state != member.effectively_cancelled:
-            if visible and member._scope._cancel_reason is None:
-                member._scope._cancel_reason = member._parent._scope._cancel_reason
-            member.effectively_cancelled = state
-            todo.extend(reversed(list(member._tasks.members)))
-
-
-@contextmanager
-def orderly_trio() -> Iterator[None]:
-    """Trio with the kernel's order, for the time of the block."""
-    status: Any = _run.CancelStatus
-    ends: list[Any] = [trio.MemorySendChannel, trio.MemoryReceiveChannel]
-    old_mode = _run._ALLOW_DETERMINISTIC_SCHEDULING
-    old_random, old_post, old_recalculate = _run._r, status.__attrs_post_init__, status.recalculate
-    old_ends = [end.__attrs_post_init__ for end in ends]
-
-    def post_init(self: Any) -> None:
-        members: dict[Any, None] = {}
-        self._children, self._tasks = _Ordered(members, status), _Ordered(members, _run.Task)
-        old_post(self)
-
-    def end_post_init(old: Any) -> Any:
-        def post(self: Any) -> None:
-            self._tasks = _Ordered()
-            old(self)
-
-        return post
-
-    _run._r = _FirstComeFirstServed()  # type: ignore[assignment]
-    _run._ALLOW_DETERMINISTIC_SCHEDULING = False
-    status.__attrs_post_init__, status.recalculate = post_init, _recalculate
-    for end, old in zip(ends, old_ends, strict=True):
-        end.__attrs_post_init__ = end_post_init(old)
-    try:
-        yield
-    finally:
-        _run._ALLOW_DETERMINISTIC_SCHEDULING = old_mode
-        _run._r, status.__attrs_post_init__, status.recalculate = old_random, old_post, old_recalculate
-        for end, old in zip(ends, old_ends, strict=True):
-            end.__attrs_post_init__ = old
 
 
 class _Clock(trio.abc.Clock):
@@ -196,7 +108,7 @@ class OnTrio:
 
     def event(self) -> Any:
         event = trio.Event()
-        event._tasks = _Ordered()  # type: ignore[assignment]
+        event._tasks = Ordered()  # type: ignore[assignment]
         return event
 
     def apply(self, raw: Any, deadlines: _Deadlines, root: trio.CancelScope) -> None:
