@@ -5,7 +5,7 @@ attempt, so running one twice after a crash has one recorded effect (A1).
 """
 
 from .actor import Activities
-from .info import ActivityInfo, activity_info, heartbeat
+from .info import ActivityInfo, NotInActivityError, activity_info, heartbeat
 from .task import ActivityOutcome, ActivityTask
 
-__all__ = ["Activities", "ActivityInfo", "ActivityOutcome", "ActivityTask", "activity_info", "heartbeat"]
+__all__ = ["Activities", "ActivityInfo", "ActivityOutcome", "ActivityTask", "NotInActivityError", "activity_info", "heartbeat"]

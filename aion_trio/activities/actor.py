@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextvars
 import heapq
 import itertools
+import logging
 import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 import trio_util
 
 from ..definitions import Registry
 from ..seams import Clock
-from .attempt import Attempts
+from .attempt import Attempts, Slot
 from .task import ActivityOutcome, ActivityTask, Heartbeat, TaskKey
+
+log = logging.getLogger("aion_trio")
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +60,13 @@ class Activities:
         self._unserved: dict[TaskKey, ActivityTask] = {}
         self._news = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self._context = contextvars.copy_context()
 
     async def run(self, allowed: trio_util.AsyncBool, *, task_status: trio.TaskStatus[Activities] = trio.TASK_STATUS_IGNORED) -> None:
         """Run attempts until cancelled: then running ones are cancelled and run again after the next open (R10).
 
-        Nothing starts before `allowed` is true, which recovery does (R1).
+        Nothing starts before `allowed` is true, which recovery does (R1). Each attempt sees the context variables of whoever
+        made this object, the caller of `open_engine`: not those of who started the workflow, nor of another attempt.
         """
         self._forget_all()
         async with trio.open_nursery() as nursery:
@@ -124,7 +131,6 @@ class Activities:
         """After a restart every attempt is dispatched anew by its run."""
         self._entries, self._later, self._unserved = {}, [], {}
         self._ready = {False: deque(), True: deque()}
-        self._free = {False: self._limits.tasks, True: self._limits.threads}
 
     def _make_ready(self, entry: _Entry) -> None:
         definition = self._registry.activity(entry.task.type)
@@ -132,8 +138,7 @@ class Activities:
             self._unserved[entry.task.key] = entry.task
             return
         self._ready[definition.runs_in != "task"].append(entry)
-        if self._nursery is not None:
-            self._start_ready()
+        self._start_ready()
 
     def _release_due(self) -> None:
         now_us = self._clock.now_us()
@@ -143,28 +148,45 @@ class Activities:
                 self._make_ready(entry)
 
     def _start_ready(self) -> None:
-        assert self._nursery is not None
+        nursery = self._nursery
+        if nursery is None:
+            return
         for threaded, ready in self._ready.items():
             while ready and self._free[threaded] > 0:
                 entry = ready.popleft()
                 if self._entries.get(entry.task.key) is entry:
                     self._free[threaded] -= 1
                     entry.scope = trio.CancelScope()
-                    self._nursery.start_soon(self._attempt, entry, threaded)
+                    slot = Slot(partial(self._give_back, threaded))
+                    self._context.run(nursery.start_soon, self._attempt, entry, entry.scope, slot)
 
-    async def _attempt(self, entry: _Entry, threaded: bool) -> None:
-        assert entry.scope is not None
+    def _give_back(self, threaded: bool) -> None:
+        self._free[threaded] += 1
+        if self._ready[threaded]:
+            self._start_ready()
+
+    async def _attempt(self, entry: _Entry, scope: trio.CancelScope, slot: Slot) -> None:
+        key = entry.task.key
         try:
-            with entry.scope:
-                entry.outcome = await self._attempts.run(entry.task, entry.heartbeat)
+            with scope:
+                entry.outcome = await self._attempts.run(entry.task, entry.heartbeat, slot)
+        except BaseExceptionGroup as group:
+            _pass_on(group, key)
         finally:
             entry.scope = None
-            self._free[threaded] += 1
-        if entry.outcome is not None and self._entries.get(entry.task.key) is entry:
-            self._tell(entry.task.key.workflow_id, entry.outcome)
-        if any(self._ready.values()) and self._nursery is not None:
-            self._start_ready()
+            slot.leave()
+        if entry.outcome is not None and self._entries.get(key) is entry:
+            self._tell(key.workflow_id, entry.outcome)
 
     def next_due_us(self) -> float:
         """When the next attempt that waits for its time is due."""
         return self._later[0][0] if self._later else math.inf
+
+
+def _pass_on(group: BaseExceptionGroup[BaseException], key: TaskKey) -> None:
+    """Raise what is the engine's affair. Failures in the clean-up of a cancelled attempt are nobody's outcome any more."""
+    own, others = group.split(Exception)
+    if own is not None:
+        log.debug("activity %d of workflow %r failed while it was cancelled: %s", key.ordinal, key.workflow_id, own)
+    if others is not None:
+        raise others

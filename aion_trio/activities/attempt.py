@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import trio
@@ -19,14 +20,47 @@ from .task import ActivityOutcome, ActivityTask, Heartbeat
 AnyActivity = ActivityDefinition[..., Any]
 
 
+@dataclass(slots=True)
+class Slot:
+    """One attempt's place within the limit of its kind; `free` gives it back, and is called once.
+
+    It is what Trio calls a limiter, for one thread: a thread that nobody waits for any more keeps its place until it
+    ends, so the limit holds whatever was cancelled (A6).
+    """
+
+    free: Callable[[], None]
+    in_thread: bool = False
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        """A thread is about to start."""
+        await trio.lowlevel.checkpoint()
+        self.in_thread = True
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        """The thread has ended."""
+        self.free()
+
+    def leave(self) -> None:
+        """The attempt's task ends."""
+        if not self.in_thread:
+            self.free()
+
+
+@dataclass(slots=True, frozen=True)
+class _Call:
+    definition: AnyActivity
+    task: ActivityTask
+    heartbeat: Heartbeat
+    slot: Slot
+
+
 class Attempts:
     """Runs single attempts; keeps nothing between them."""
 
-    def __init__(self, registry: Registry, payloads: codec.Codec, clock: Clock, jitter: random.Random, threads: int = 40) -> None:
+    def __init__(self, registry: Registry, payloads: codec.Codec, clock: Clock, jitter: random.Random) -> None:
         self._registry, self._payloads, self._clock, self._jitter = registry, payloads, clock, jitter
-        self._threads = trio.CapacityLimiter(threads)
 
-    async def run(self, task: ActivityTask, heartbeat: Heartbeat) -> ActivityOutcome:
+    async def run(self, task: ActivityTask, heartbeat: Heartbeat, slot: Slot) -> ActivityOutcome:
         """Run one attempt; its result, or its failure and when to try again (A3). Cancellation passes through.
 
         Any `Exception` is the activity's own and becomes a failure; what is not one goes up and ends the engine.
@@ -40,27 +74,22 @@ class Attempts:
             outcome.failure = codec.failure_of(error, self._payloads)
             return outcome
         try:
-            value = await self._call(definition, arguments, task, heartbeat)
+            value = await self._call(_Call(definition, task, heartbeat, slot), arguments)
             outcome.result = self._payloads.wrap(definition.encode_result(value))
         except Exception as error:
             self._failed(outcome, definition, task, error)
         return outcome
 
-    async def _call(self, definition: AnyActivity, arguments: tuple[Any, ...], task: ActivityTask, heartbeat: Heartbeat) -> Any:
+    async def _call(self, call: _Call, arguments: tuple[Any, ...]) -> Any:
         """The function's own result. Raises `_TimedOut` when start-to-close passes (A4)."""
-        seconds = None if task.options.start_to_close_us is None else task.options.start_to_close_us / 1e6
-        current_attempt.set(Attempt(self._info(task, heartbeat), _beat(heartbeat)))
-        if seconds is None:
-            return await self._perform(definition, arguments)
-        with trio.move_on_after(seconds) as scope:
-            return await self._perform(definition, arguments)
+        limit_us = call.task.options.start_to_close_us
+        current_attempt.set(Attempt(self._info(call.task, call.heartbeat), _beat(call.heartbeat)))
+        if limit_us is None:
+            return await _perform(call, arguments)
+        with trio.move_on_after(limit_us / 1e6) as scope:
+            return await _perform(call, arguments)
         assert scope.cancelled_caught
-        raise _TimedOut("start_to_close", task.type, seconds)
-
-    async def _perform(self, definition: AnyActivity, arguments: tuple[Any, ...]) -> Any:
-        if definition.runs_in == "task":
-            return await definition.fn(*arguments)
-        return await trio.to_thread.run_sync(definition.fn, *arguments, abandon_on_cancel=True, limiter=self._threads)
+        raise _TimedOut("start_to_close", call.task.type, limit_us / 1e6)
 
     def _failed(self, outcome: ActivityOutcome, definition: AnyActivity, task: ActivityTask, error: Exception) -> None:
         outcome.failure = self._failure(definition, error)
@@ -97,6 +126,14 @@ class _TimedOut(Exception):
     def __init__(self, kind: str, activity: str, seconds: float) -> None:
         super().__init__(f"activity {activity!r} did not finish within {seconds:g} s ({kind})")
         self.kind = kind
+
+
+async def _perform(call: _Call, arguments: tuple[Any, ...]) -> Any:
+    """The function itself. A thread that is cancelled is told by its flag, and is not waited for (A5)."""
+    if call.definition.runs_in == "task":
+        return await call.definition.fn(*arguments)
+    limiter: Any = call.slot  # Trio's annotation names a class; it uses these two methods alone
+    return await trio.to_thread.run_sync(call.definition.fn, *arguments, abandon_on_cancel=True, limiter=limiter)
 
 
 def _beat(heartbeat: Heartbeat) -> Callable[[Any], None]:

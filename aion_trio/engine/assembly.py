@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import trio_util
 
@@ -88,7 +88,7 @@ async def open_engine(
                     raise
                 supervisor.stop()
         except BaseException as error:
-            raise _as_raised(error, raised) from None
+            _raise_bare(error, raised)
 
 
 def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[Parts, list[Child]]:
@@ -99,7 +99,7 @@ def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[P
     clock, namespace = config.clock, config.namespace
     journal = Journal(store)
     runs = Runs(idle_after=config.idle_after, limit=config.resident_limit)
-    attempts = Attempts(registry, payloads, clock, random.Random(), config.thread_limit)
+    attempts = Attempts(registry, payloads, clock, random.Random())
     acts = Activities(registry, clock, attempts, runs.tell, Limits(config.task_limit, config.thread_limit))
     timers = Timers(journal, clock, namespace, runs.tell_wake)
     courier = Courier(journal, runs)
@@ -150,14 +150,19 @@ def _look_at(registry: Registry, *, strict: bool) -> None:
             warnings.warn_explicit(message, UserWarning, file, line)
 
 
-def _as_raised(error: BaseException, raised: list[BaseException]) -> BaseException:
-    """What the block raised, without the groups that the tree's nurseries put around it; or what kept the tree from starting."""
+def _raise_bare(error: BaseException, raised: list[BaseException]) -> NoReturn:
+    """Raise what the block raised, as it was, without the groups of the tree's nurseries; or what kept the tree from going on."""
     bare = error
-    while len(parts := _parts(bare)) == 1:
+    while not any(bare is one for one in raised) and len(parts := _parts(bare)) == 1:
         bare = parts[0]
     if isinstance(bare, StartFailed) and isinstance(bare.__cause__, AionError):
-        return bare.__cause__
-    return bare if not raised or bare is raised[0] else error
+        bare = bare.__cause__
+    context = bare.__cause__, bare.__context__, bare.__suppress_context__
+    try:
+        raise bare
+    finally:
+        bare.__cause__, bare.__context__, bare.__suppress_context__ = context
+        del error, bare, raised, context
 
 
 def _parts(error: BaseException) -> tuple[BaseException, ...]:
