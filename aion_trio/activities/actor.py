@@ -169,6 +169,7 @@ class Activities:
         key = entry.task.key
         try:
             with scope:
+                await trio.lowlevel.checkpoint_if_cancelled()  # a place that the engine's end sets free starts nothing
                 entry.outcome = await self._attempts.run(entry.task, entry.heartbeat, slot)
         except BaseExceptionGroup as group:
             _pass_on(group, key)

@@ -75,9 +75,7 @@ async def open_engine(
         engine = Engine(parts)
         raised: list[BaseException] = []
         try:
-            async with open_supervisor(
-                *actors, name="engine", strategy=Strategy.REST_FOR_ONE, budget=Budget(3, 30.0)
-            ) as supervisor:
+            async with open_supervisor(*actors, name="engine", strategy=Strategy.REST_FOR_ONE, budget=Budget(3, 30.0)) as supervisor:
                 engine.attach(supervisor)
                 try:
                     for make in children:

@@ -140,5 +140,3 @@ class WorkflowHandle(Generic[R]):
     async def terminate(self, reason: str = "terminated by a caller") -> None:
         """End the run at once, without its code; durable when this returns (L1). Raises `WorkflowClosedError`."""
         await self._engine.runs.ask(self.id, Terminate(reason, self._bound))
-
-

@@ -17,9 +17,7 @@ from .harness import history_of
 
 def owed(store: Store) -> list[str]:
     """Every obligation in the store, as text."""
-    return [
-        f"{key.workflow_id}: {row.kind.name} due {row.due_us}" for key, records in dump(store).items() for row in records.obligations
-    ]
+    return [f"{key.workflow_id}: {row.kind.name} due {row.due_us}" for key, records in dump(store).items() for row in records.obligations]
 
 
 def records(store: Store) -> object:
