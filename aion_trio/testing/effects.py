@@ -7,30 +7,47 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import events as ev
-from ..activities import activity_info
+from ..activities import ActivityInfo, activity_info
 from ..journal.rows import fields_of, row_of
+from ..seams import Clock
 from ..stores.contract import ObligationKind, Store, WorkflowKey
 from .comparison import histories
 from .doubles import Attempts
 
+_OUTCOMES = (ev.ACTIVITY_COMPLETED, ev.ACTIVITY_FAILED)
+
 
 class WatchedEffects:
-    """Performs activities, and checks at the beginning of each attempt that the journal owes it."""
+    """Performs activities, and checks at the beginning of each attempt that the journal owes it.
 
-    def __init__(self, store: Store, namespace: str) -> None:
-        self._store, self._namespace = store, namespace
+    Between the commit that retires an activity and the moment at which the engine hears of it an attempt may still
+    begin: no virtual time passes between the two, so that is how such an attempt is known.
+    """
+
+    def __init__(self, store: Store, namespace: str, clock: Clock) -> None:
+        self._store, self._namespace, self._clock = store, namespace, clock
         self._attempts = Attempts()
         self._faults: list[str] = []
 
     async def perform(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Run an activity's function."""
         info = activity_info()
-        key = WorkflowKey(self._namespace, info.workflow_id)
-        run = next((run for run in self._store.runs(key) if run.run_id.hex() == info.run_id), None)
-        owed = None if run is None else self._store.obligation(key, ObligationKind.ACTIVITY, row_of(run.run_no, info.ordinal))
-        if owed is None or fields_of(owed.payload)[1] != info.attempt:
+        if not self._is_owed(info):
             self._faults.append(f"attempt {info.attempt} of {info.type} ({info.idempotency_key}) began and the journal does not owe it")
         return await self._attempts.perform(fn, args)
+
+    def _is_owed(self, info: ActivityInfo) -> bool:
+        key = WorkflowKey(self._namespace, info.workflow_id)
+        run = next((run for run in self._store.runs(key) if run.run_id.hex() == info.run_id), None)
+        if run is None:
+            return False
+        owed = self._store.obligation(key, ObligationKind.ACTIVITY, row_of(run.run_no, info.ordinal))
+        if owed is not None:
+            return bool(fields_of(owed.payload)[1] == info.attempt)
+        raws = histories(self._store)[info.workflow_id][run.first_seq - 1 : run.last_seq or None]
+        if any(raw[0] in _OUTCOMES and raw[2] == info.ordinal for raw in raws):
+            return False
+        return bool(raws[-1][1] >= self._clock.now_us())
 
     def faults(self, lives: int) -> list[str]:
         """What is wrong with what was performed, once all `lives` are over."""

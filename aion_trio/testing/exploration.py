@@ -31,10 +31,10 @@ class CrashSearch:
     """How far to look.
 
     `deaths` is how often in a row the engine may die: 1 crashes at each commit, 2 again at each commit of the recovery
-    that follows, 3 once more. `sample` bounds how many sequences of crashes are tried, chosen by `seed`; None tries
-    all of them. `order` says whether the events of one workflow must come in the undisturbed order ("exact"), or whether
-    concurrent steps may have ended in another one ("any"); "unchecked" compares no histories. `patience` is how long (virtual seconds) the program may
-    take to come to rest after its clients are done.
+    that follows, 3 once more. `sample` bounds how many sequences of crashes are tried, chosen by `seed`, which also decides in
+    which order tasks run; None tries all of them. `order` says whether the events of one workflow must come in the
+    undisturbed order ("exact"), or whether concurrent steps may have ended in another one ("any"); "unchecked" compares no
+    histories. `patience` is how long (virtual seconds) the program may take to come to rest after its clients are done.
     """
 
     deaths: int = 2
@@ -143,7 +143,7 @@ def _points(before: Deaths, commits: int) -> Iterator[Deaths]:
 async def _try(program: Program, search: CrashSearch, deaths: Deaths) -> _Trial:
     """Live through a sequence of crashes and one life in peace, checking after each."""
     store, ids = MemoryStore(), SeededIds(search.seed)
-    effects = WatchedEffects(store, program.config.namespace)
+    effects = WatchedEffects(store, program.config.namespace, program.config.clock)
     trial = _Trial([], [], {})
     for death in (*deaths, None):
         lived = await live(program, store, ids, effects.perform, death)
