@@ -104,7 +104,6 @@ class RunActor:
     def __init__(self, services: Services, workflow_id: str, mailbox: Mailbox[Message]) -> None:
         self._services, self._id, self._mailbox = services, workflow_id, mailbox
         self._record: Record | None = None
-        self._context = services.context.copy()
         self._dispatched = False
 
     async def run(self) -> None:
@@ -161,8 +160,16 @@ class RunActor:
             self._drop()
 
     async def _turn(self, batch: list[Message]) -> None:
-        turn = self._context.run(self._effects, batch)
-        record, appends = turn.record, turn.appends()
+        record = self._record
+        if record is not None and record.quarantine is not None and self._id not in self._services.quarantined:
+            record = None  # it was released: it may try again
+        if record is None:
+            record = self._record = load(self._services, self._id)
+            self._dispatched = False
+        turn = Turn(self._services, record)
+        for message in batch:
+            _EFFECTS[type(message)](turn, message)
+        appends = turn.appends()
         if appends:
             try:
                 await self._services.journal.append_all(appends)
@@ -175,19 +182,6 @@ class RunActor:
         elif record.step_owed and record.quarantine is None:  # a successor whose first step is still to be taken
             self._drop()
             self._services.wake(self._id)
-
-    def _effects(self, batch: list[Message]) -> Turn:
-        """What the batch does. Workflow code runs here, in a context of its own: it sees nobody's context variables but the opener's."""
-        record = self._record
-        if record is not None and record.quarantine is not None and self._id not in self._services.quarantined:
-            record = None  # it was released: it may try again
-        if record is None:
-            record = self._record = load(self._services, self._id)
-            self._dispatched = False
-        turn = Turn(self._services, record)
-        for message in batch:
-            _EFFECTS[type(message)](turn, message)
-        return turn
 
     def _is_durable(self, turn: Turn) -> bool:
         """Whether the turn's events are in the history, after a commit whose outcome is unknown."""
@@ -249,9 +243,8 @@ class RunActor:
 
     def _drop(self) -> None:
         if self._record is not None:
-            self._context.run(self._record.evict)
+            self._record.evict()
             self._record = None
-            self._context = self._services.context.copy()
 
     def _quarantine(self, reason: str) -> None:
         """Keep this run from going on until its code is mended; arrivals are still recorded (K4, R8)."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..activities import Activities
@@ -51,8 +50,6 @@ class Services:
     """Told after each durable change of a workflow."""
     quarantined: dict[str, str]
     """Workflow id to reason, for the runs that cannot go on (R8, K4)."""
-    context: Context = field(default_factory=copy_context)
-    """The context variables of the opener, which workflow code sees."""
 
     def key(self, workflow_id: str) -> WorkflowKey:
         """The journal's key of a workflow of this engine's namespace."""
