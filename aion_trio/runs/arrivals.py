@@ -5,6 +5,8 @@ Each function puts one message's effect into a turn. A message that comes too la
 
 from __future__ import annotations
 
+from contextvars import Context
+
 from .. import errors, events as ev
 from ..activities import ActivityOutcome
 from ..activities.task import TaskKey
@@ -143,7 +145,7 @@ def ask(turn: Turn, message: Ask) -> None:
         return
     try:
         if newest and turn.record.execution is not None:
-            turn.answer(message, turn.record.execution.query(message.name, message.input))
+            turn.answer(message, _answer(turn.record.execution, message))
         else:
             turn.answer(message, _ask_closed(turn, message))
     except Exception as error:  # the query function is the user's: its exception is the caller's answer
@@ -163,6 +165,12 @@ def stack(turn: Turn, message: Stack) -> None:
         turn.answer(message, execution.stack())
 
 
+def _answer(execution: Execution, message: Ask) -> bytes:
+    """What the query's function says, in a context as empty as the workflow's own."""
+    answer: bytes = Context().run(execution.query, message.name, message.input)
+    return answer
+
+
 def _ask_closed(turn: Turn, message: Ask) -> bytes:
     """Replay a closed run, ask, and let it go."""
     services, key = turn.services, turn.record.key
@@ -174,8 +182,7 @@ def _ask_closed(turn: Turn, message: Ask) -> bytes:
     execution: Execution = new_execution(services, turn.record, definition, run_id)
     try:
         execution.replay(_events_of(turn, run))
-        answer: bytes = execution.query(message.name, message.input)
-        return answer
+        return _answer(execution, message)
     finally:
         execution.evict()
 
