@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from types import FrameType
@@ -10,12 +11,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .scheduler import Kernel
 
-_OURS = ("aion_trio.", "anyio.", "anyio", "contextlib", "trio.", "trio")
+_LIBRARIES = frozenset({"aion_trio", "anyio", "trio"})
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
+_SITE_PACKAGES = os.path.join(_STANDARD_LIBRARY, "site-packages")
 
 
 def _is_ours(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return isinstance(name, str) and name.startswith(_OURS) and not name.startswith("aion_trio.demo")
+    """Whether a frame is the engine's, or of the libraries that workflow code waits through."""
+    file = frame.f_code.co_filename
+    if file.startswith(_STANDARD_LIBRARY) and not file.startswith(_SITE_PACKAGES):
+        return True
+    name = str(frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] in _LIBRARIES and not name.startswith("aion_trio.demo")
 
 
 def _text(frame: FrameType, line: int | None = None) -> str:

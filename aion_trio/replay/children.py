@@ -101,8 +101,8 @@ class Children:
         """The version to record: the recorded one on replay, whatever is loaded; else one that is (C4)."""
         run = self._run
         recorded = run.ledger.recorded_ahead()
-        if recorded is not None:
-            return int(recorded[5]) if recorded[0] == ev.CHILD_WORKFLOW_STARTED else 0
+        if recorded is not None and recorded[0] == ev.CHILD_WORKFLOW_STARTED:
+            return int(recorded[5])
         if isinstance(workflow, str):
             return run.registry.workflow(workflow).version
         return run.registry.workflow(workflow.name, workflow.version).version

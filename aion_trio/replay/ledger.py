@@ -61,7 +61,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal", "outputs",
+        "_behind", "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal", "outputs",
         "page", "position", "size_bytes",
     )  # fmt: skip
 
@@ -78,6 +78,8 @@ class Ledger:
         self._lines: list[str] = []
         self._history: Iterator[Raw] = iter(())
         self._seqs: list[int] = []
+        self._behind: tuple[Raw, int] = END, 0
+        """The event that was at the cursor before the page was turned."""
         self.page: list[Raw] = [END, END]
         self.at = self.low = 0
 
@@ -119,6 +121,8 @@ class Ledger:
         """Drop what lies behind the cursor and read on."""
         at = self.at
         page, seqs = self.page[at:-2], self._seqs[at:]
+        if at:
+            self._behind = self.page[at - 1], self._seqs[at - 1]
         while len(page) < 2 and self._read_into(page, seqs):
             pass
         self.low = len(page) - 2
@@ -231,11 +235,10 @@ class Ledger:
         )  # fmt: skip
 
     def _seq_of(self, recorded: Raw | None) -> int:
-        if recorded is not None:
-            for raw, seq in zip(self.page, self._seqs, strict=False):
-                if raw is recorded:
-                    return seq
-        return 0
+        if recorded is None:
+            return 0
+        places = [self._behind, *zip(self.page, self._seqs, strict=False)]
+        return next((seq for raw, seq in places if raw is recorded), self.position)
 
 
 def _ordinal_at(raw: Raw) -> int:
