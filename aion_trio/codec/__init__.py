@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from aion_trio.codec.failures import (
     APPLICATION,
-    RecordedError,
     cause_of,
     child_exception_of,
     exception_of,
@@ -36,7 +35,6 @@ __all__ = [
     "PayloadCodec",
     "ZlibCodec",
     "APPLICATION",
-    "RecordedError",
     "cause_of",
     "child_exception_of",
     "exception_of",

@@ -14,7 +14,8 @@ from typing import Any, get_origin
 from uuid import UUID
 
 from aion_trio.codec.misfit import Misfit, misfit
-from aion_trio.codec.narrow import is_mapping
+from aion_trio.codec.narrow import is_list, is_mapping, is_sequence, is_set
+from aion_trio.codec.plain import encode
 from aion_trio.codec.shapes import Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
 
@@ -46,6 +47,7 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
             value = build(_mapping(name, annotation, value))
         try:
             data = value.model_dump(mode="json", round_trip=True, by_alias=True)
+            data = _ordered(value.model_dump(mode="python", round_trip=True, by_alias=True), data)
         except Exception as error:  # serialisers are the user's
             raise Misfit(f"{name} that can be dumped", f"{error}") from error
         back = build(data)
@@ -60,6 +62,20 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
             raise _refused(name, data, error) from error
 
     return Shape(name, plain, build, frozenset({dict}), frozenset({annotation}), hashable=False)
+
+
+def _ordered(value: Any, data: Any) -> Any:
+    """`data`, the JSON form of `value`, with the members of sets in the order of their encoding.
+
+    JSON has no sets: pydantic lists their members in the order of their hashes, which differs from process to process.
+    """
+    if is_set(value) and is_list(data):
+        return sorted(data, key=encode)
+    if is_mapping(value) and is_mapping(data) and len(value) == len(data):
+        return {key: _ordered(part, data[key]) for part, key in zip(value.values(), data, strict=True)}
+    if is_sequence(value) and is_list(data) and len(value) == len(data):
+        return [_ordered(part, item) for part, item in zip(value, data, strict=True)]
+    return data
 
 
 def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
