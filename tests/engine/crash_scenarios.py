@@ -199,12 +199,28 @@ async def counts_down(n: int) -> str:
 
 
 @aion.workflow
+async def becomes(n: int) -> int:
+    """Turns into another type, at once and twice in one step."""
+    durable.continue_as_new(n, 2, workflow=passes_on)
+    return 0
+
+
+@aion.workflow
+async def passes_on(n: int, left: int) -> int:
+    """Continues as new before it has done anything."""
+    if left:
+        durable.continue_as_new(n + 1, left - 1)
+    return await step("end", n)
+
+
+@aion.workflow
 async def family(n: int) -> list[Any]:
     """Children one after the other, in a nursery, one that fails, one that is a chain of runs."""
     found: list[Any] = [await leaf(n)]
     async with durable.open_nursery() as nursery:
         nursery.start_soon(leaf, n + 1)
         nursery.start_soon(counts_down, 1)
+        nursery.start_soon(becomes, 1)
     try:
         await fails(n)
     except aion.ChildWorkflowFailedError as error:
@@ -264,8 +280,8 @@ async def simultaneous(n: int) -> str:
 
 @aion.workflow
 async def carries(total: int) -> int:
-    """Takes one signal a run; those that wait are carried along."""
-    total += await word.receive()
+    """Takes one signal a run, and works on it; those that wait are carried along."""
+    total += await step("carry", await word.receive())
     if total < 100:
         durable.continue_as_new(total)
     return total
@@ -283,21 +299,6 @@ async def stubborn(n: int) -> str:
             raise
         durable.continue_as_new(n - 1)
     return "never"
-
-
-@aion.workflow
-async def becomes(n: int) -> int:
-    """Turns into another type, at once and twice in one step."""
-    durable.continue_as_new(n, 2, workflow=passes_on)
-    return 0
-
-
-@aion.workflow
-async def passes_on(n: int, left: int) -> int:
-    """Continues as new before it has done anything."""
-    if left:
-        durable.continue_as_new(n + 1, left - 1)
-    return await step("end", n)
 
 
 WORKFLOWS = [
