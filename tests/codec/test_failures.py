@@ -10,7 +10,6 @@ import pytest
 
 from aion_trio.codec import (
     Codec,
-    RecordedError,
     ZlibCodec,
     cause_of,
     child_exception_of,
@@ -20,7 +19,14 @@ from aion_trio.codec import (
     failure,
     failure_of,
 )
-from aion_trio.errors import ActivityFailedError, ActivityTimedOutError, ChildWorkflowFailedError, JournalFormatError, NonRetryableError
+from aion_trio.errors import (
+    ActivityFailedError,
+    ActivityTimedOutError,
+    ChildWorkflowFailedError,
+    JournalFormatError,
+    NonRetryableError,
+    RecordedError,
+)
 
 from .data import Parcel
 
