@@ -25,6 +25,9 @@ Failure = list[Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+LATEST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""The last microsecond that a datetime can tell; what is due later is due never, and index rows say this time."""
+
 
 def datetime_of(us: int) -> datetime:
     """The aware UTC datetime of microseconds since the epoch."""

@@ -12,7 +12,7 @@ import trio
 from .. import codec
 from ..definitions import ActivityDefinition, Registry
 from ..errors import AionError
-from ..events import Failure, datetime_of
+from ..events import LATEST_US, Failure, datetime_of
 from ..seams import Clock
 from .info import ActivityInfo, Attempt, current_attempt
 from .task import ActivityOutcome, ActivityTask, Heartbeat
@@ -96,7 +96,7 @@ class Attempts:
         policy = task.options.policy
         delay = policy.next_delay(task.attempt, self._jitter) if policy.allows(error, task.attempt) else None
         if delay is not None:
-            outcome.next_due_us = self._clock.now_us() + round(delay * 1e6)
+            outcome.next_due_us = min(self._clock.now_us() + round(delay * 1e6), LATEST_US)
 
     def _failure(self, definition: AnyActivity, error: Exception) -> Failure:
         failure = codec.failure_of(error, self._payloads, definition.raises)
@@ -115,7 +115,7 @@ class Attempts:
             attempt=task.attempt,
             idempotency_key=f"{task.key.workflow_id}/{run_id}/{task.key.ordinal}",
             scheduled_at=datetime_of(task.scheduled_us),
-            deadline=None if limit_us is None else datetime_of(self._clock.now_us() + limit_us),
+            deadline=None if limit_us is None else datetime_of(min(self._clock.now_us() + limit_us, LATEST_US)),
             last_heartbeat=heartbeat.details,
         )
 

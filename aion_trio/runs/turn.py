@@ -240,7 +240,7 @@ class Turn:
         due_us = record.wake_us
         if record.execution is not None:
             dues = [due for due in (record.execution.next_due(), projection.deadline_us) if due is not None]
-            due_us = min(dues) if dues else None
+            due_us = min(*dues, ev.LATEST_US) if dues else None
         elif due_us is None:
             due_us = projection.deadline_us
         if due_us == record.wake_us:
