@@ -117,7 +117,7 @@ class Crew:
                 self.cut_start()
             else:
                 self.ends[slot] = run.exit
-                slot.unanswered = True
+                slot.unanswered = not self.stop_asked
                 self.wake()
 
     async def stop(self, slot: Slot, *, drain: bool) -> None:

@@ -281,6 +281,7 @@ class Mailbox(Generic[T]):
         task = next(iter(self._waiting))
         self._normal.append(self._waiting.pop(task))
         reschedule(task)
+        self._wake()  # one who waits for a certain message may have got it by another's withdrawal
 
     # Requests: who answers for them.
 

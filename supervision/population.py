@@ -189,12 +189,15 @@ class Population:
                 await self._stir.wait()
                 self._stir = None
             if self.idle:
-                await trio.sleep_until(next(iter(self.idle)).since + self.rules.idle_after)
-                self._let_go_due(trio.current_time() - self.rules.idle_after)
+                await trio.sleep_until(self._due(next(iter(self.idle))))
+                self._let_go_due(trio.current_time())
 
-    def _let_go_due(self, since: float) -> None:
+    def _due(self, cell: Cell) -> float:
+        return cell.since + self.rules.idle_after
+
+    def _let_go_due(self, now: float) -> None:
         for _ in range(BATCH):
-            if not self.idle or next(iter(self.idle)).since > since:
+            if not self.idle or self._due(next(iter(self.idle))) > now:
                 return
             self.let_go(next(iter(self.idle)))
 

@@ -13,7 +13,7 @@ from .errors import AskCycle, NotAnswered, SupervisionError
 if TYPE_CHECKING:
     from .mailbox import Mailbox
 
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 
 class Slip:
@@ -112,7 +112,9 @@ class Request(Generic[R]):
         """Whether somebody waits for the answer."""
         return self._slip is not None and self._slip.live
 
-    def reply(self, value: R) -> None:
+    # R is covariant for the sake of those who ask: `print(await actor.ask(question))` would not type-check otherwise.
+    # That a subclass answers with its own R is what makes it safe here.
+    def reply(self, value: R) -> None:  # type: ignore[misc]
         """Answer with ``value``. Nothing happens if nobody waits any more; a second answer is a `RuntimeError`."""
         self._settle(Value(value))
 

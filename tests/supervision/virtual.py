@@ -50,9 +50,10 @@ class JumpingClock(trio.abc.Clock):
 def run_virtually(main: Callable[[], Awaitable[Any]], seed: int) -> Any:
     """Run ``main`` in virtual time with a schedule that follows from ``seed``."""
     clock = JumpingClock()
-    before = trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r = True, Random(seed)
+    drawn = {"_ALLOW_DETERMINISTIC_SCHEDULING": True, "_r": Random(seed)}  # as Trio's own plugin for Hypothesis does
+    before = {name: getattr(trio_run, name) for name in drawn}
     try:
+        vars(trio_run).update(drawn)
         return trio.run(main, clock=clock)
     finally:
-        trio_run._ALLOW_DETERMINISTIC_SCHEDULING, trio_run._r = before
+        vars(trio_run).update(before)

@@ -1,0 +1,119 @@
+"""Following a child: its end, its ends, and sharing its fate."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aion_trio.supervision import ActorStopped, Child, LinkBroken, Mailbox, Restart, linked, open_supervisor, watch
+
+from .scenes import PROMPT, failing, forever
+
+
+async def test_exited_waits_for_the_end_of_the_present_run(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", failing(1, after=3), backoff=PROMPT), instruments=[]) as supervisor:
+        handle = supervisor.handle("a")
+        exit = await handle.exited()
+        assert (exit.how, str(exit.error)) == ("raised", "run 1") and exit.ran_for == pytest.approx(3)
+        assert await handle.exited() is exit, "between two runs it is the last one"
+        assert handle.state == "waiting" and handle.last_exit is exit
+        await trio.sleep(1)
+        assert (handle.state, handle.runs, handle.value) == ("running", 2, 2)
+        supervisor.stop()
+        assert (await handle.exited()).how == "stopped"
+    assert handle.state == "done" and "done" in repr(handle)
+
+
+async def test_watching_hears_of_every_end_until_there_can_be_none(autojump_clock: MockClock) -> None:
+    heard: list[str] = []
+    async with open_supervisor(Child("a", failing(2), backoff=PROMPT), instruments=[]) as supervisor:
+        async with trio.open_nursery() as nursery:
+
+            async def listen() -> None:
+                with watch(supervisor.handle("a")) as exits:
+                    async for exit in exits:
+                        heard.append(exit.how)
+
+            nursery.start_soon(listen)
+            await trio.sleep(5)
+            supervisor.stop()
+    assert heard == ["raised", "raised", "stopped"]
+
+
+async def test_watching_what_is_gone_ends_at_once(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", forever)) as supervisor:
+        handle = supervisor.handle("a")
+        await supervisor.remove("a")
+        with watch(handle) as exits:
+            assert [exit async for exit in exits] == []
+        supervisor.stop()
+
+
+async def test_a_linked_block_lasts_no_longer_than_the_run(autojump_clock: MockClock) -> None:
+    for child, how in (Child("a", failing(1, after=2), backoff=PROMPT), "raised"), (Child("a", failing(0)), "stopped"):
+        async with open_supervisor(child, instruments=[]) as supervisor:
+            with pytest.raises(LinkBroken) as caught:
+                with linked(supervisor.handle("a")):
+                    if how == "stopped":
+                        await wait_all_tasks_blocked()
+                        await supervisor.restart("a")
+                    await trio.sleep_forever()
+            assert caught.value.exit.how == how and caught.value.__cause__ is caught.value.exit.error
+            supervisor.stop()
+
+
+async def test_a_linked_block_that_is_done_in_time_is_done(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", failing(1, after=2), backoff=PROMPT), instruments=[]) as supervisor:
+        with linked(supervisor.handle("a")):
+            await trio.sleep(1)
+        await trio.sleep(5)
+        supervisor.stop()
+
+
+async def test_there_is_no_link_to_a_run_that_is_not_up(autojump_clock: MockClock) -> None:
+    async def brief(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+
+    async with open_supervisor(Child("a", brief, restart=Restart.TEMPORARY)) as supervisor:
+        await wait_all_tasks_blocked()
+        with pytest.raises(LinkBroken, match="supervisor/a has returned"):
+            with linked(supervisor.handle("a")):
+                pytest.fail("the block must not be entered")
+
+
+async def test_a_handle_knows_the_address(autojump_clock: MockClock) -> None:
+    box = Mailbox[int]()
+    async with open_supervisor(Child("a", forever, mailbox=box), Child("b", forever)) as supervisor:
+        assert supervisor.handle("a").address is box.address
+        assert "supervisor/a" in repr(box.address)
+        with pytest.raises(LookupError, match="has no mailbox"):
+            _ = supervisor.handle("b").address
+        supervisor.stop()
+
+
+async def test_who_waits_for_a_child_that_never_runs_is_told(autojump_clock: MockClock) -> None:
+    ready = trio.Event()
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await ready.wait()
+
+    async def wait_for(handle_of: str) -> None:
+        with pytest.raises(ActorStopped, match="never ran"):
+            await supervisors[0].handle(handle_of).exited()
+
+    supervisors = []
+    async with open_supervisor(Child("first", forever)) as supervisor:
+        supervisors.append(supervisor)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_add, supervisor, Child("slow", slow))
+            await wait_all_tasks_blocked()
+            nursery.start_soon(_add, supervisor, Child("behind", forever))
+            await wait_all_tasks_blocked()
+            assert "behind" not in supervisor
+            supervisor.stop()
+
+
+async def _add(supervisor: object, child: Child) -> None:
+    with pytest.raises(ActorStopped):
+        await supervisor.add(child)  # type: ignore[attr-defined]
