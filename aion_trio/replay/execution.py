@@ -244,6 +244,11 @@ class Execution:
     # ---- looking in
 
     @property
+    def spoiled(self) -> bool:
+        """Whether no further step can be taken: a fault was raised, or a query changed the workflow's state."""
+        return self._kernel.fault is not None
+
+    @property
     def position(self) -> int:
         """`seq` of the newest event that was replayed, fed or taken; set it before `replay` if the run does not begin at 1."""
         return self._ledger.position

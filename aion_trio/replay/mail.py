@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from .. import events as ev
@@ -98,7 +98,11 @@ class Mail:
             kernel.leave(token)
             if kernel.runq:  # it woke or started a task
                 kernel.poison(WorkflowRuleError(f"{fn!r} answers a query or validates an update, and changed the workflow's state"))
+        if kernel.fault is not None:
+            raise kernel.fault
         if isawaitable(answer):
+            if iscoroutine(answer):
+                answer.close()
             raise WorkflowRuleError(f"{fn!r} answers a query or validates an update: make it a plain function, not an async one")
         return answer
 

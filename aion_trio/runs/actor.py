@@ -177,7 +177,7 @@ class RunActor:
                 if not self._is_durable(turn):
                     raise SequenceConflict(f"workflow {self._id!r}: the append did not reach the disk", 0, 0) from None
         self._durable(turn)
-        if turn.adopted:
+        if turn.adopted or turn.spoiled:
             self._drop()
         elif record.step_owed and record.quarantine is None:  # a successor whose first step is still to be taken
             self._drop()

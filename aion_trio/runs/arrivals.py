@@ -150,6 +150,8 @@ def ask(turn: Turn, message: Ask) -> None:
             turn.answer(message, _ask_closed(turn, message))
     except Exception as error:  # the query function is the user's: its exception is the caller's answer
         turn.refuse(message, error)
+    execution = turn.record.execution
+    turn.spoiled = execution is not None and execution.spoiled
 
 
 def stack(turn: Turn, message: Stack) -> None:

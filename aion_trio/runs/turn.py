@@ -50,6 +50,7 @@ class Turn:
         self.after: list[Callable[[], object]] = []
         self.adopted: list[Append] = []
         self.closed = False
+        self.spoiled = False  # a query changed the workflow's state, which is to be made again from history (K6)
         self.changes = Changes()
         self._inline_successors = 1
         self._owes_step = False

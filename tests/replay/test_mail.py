@@ -156,7 +156,10 @@ def test_a_query_that_wakes_a_task_poisons_the_run() -> None:
         await event.wait()
 
     play = Play(order).start()
-    play.execution.query("progress")
+    assert not play.execution.spoiled
+    with pytest.raises(aion.WorkflowRuleError, match="changed the workflow's state"):
+        play.execution.query("progress")
+    assert play.execution.spoiled
     with pytest.raises(aion.WorkflowRuleError, match="changed the workflow's state"):
         play.cancel()
     play.execution.evict()
