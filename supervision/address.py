@@ -12,6 +12,7 @@ from .requests import Request
 
 if TYPE_CHECKING:
     from .mailbox import Mailbox
+    from .place import Place
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,8 +79,7 @@ async def ask(mailbox: Mailbox[Any], request: Request[R]) -> R:
             asker.asking = None
 
 
-def _asking_actor() -> Mailbox[Any] | None:
-    """The mailbox that goes unread while the current task waits: that of the run whose main task it is."""
+def _asking_actor() -> Place | None:
+    """The actor that reads no mailbox while the current task waits: the one whose main task it is."""
     place = here.get()
-    mailbox = place.mailbox if place is not None else None
-    return mailbox if mailbox is not None and mailbox.actor is current_task() else None
+    return place if place is not None and place.task is current_task() else None

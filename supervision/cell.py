@@ -16,6 +16,7 @@ from .exits import Exit, How
 from .instrument import Instruments
 from .mailbox import Mailbox
 from .place import here
+from .requests import Slip
 from .snapshot import Inspectable, Node
 
 if TYPE_CHECKING:
@@ -25,7 +26,21 @@ if TYPE_CHECKING:
 class Cell:
     """The life of one key's actor, over restarts and quick successions."""
 
-    __slots__ = ("_inner", "_population", "closing", "exit", "key", "mailbox", "resting", "runs", "scope", "since", "up_since")
+    __slots__ = (
+        "_inner",
+        "_population",
+        "asking",
+        "closing",
+        "exit",
+        "key",
+        "mailbox",
+        "resting",
+        "runs",
+        "scope",
+        "since",
+        "task",
+        "up_since",
+    )
 
     def __init__(self, key: Hashable, population: Population) -> None:
         self.key = key
@@ -37,6 +52,8 @@ class Cell:
         self.up_since = 0.0
         self.runs = 0
         self.exit: Exit | None = None
+        self.task: trio.lowlevel.Task | None = None
+        self.asking: Slip | None = None
         self._population = population
         self._inner: list[Inspectable] | None = None  # rare, so no list for each of many
 
@@ -70,6 +87,7 @@ class Cell:
     async def live(self) -> None:
         """Run the actor until nobody needs it; nothing but what is no `Exception` leaves this."""
         here.set(self)
+        self.task = trio.lowlevel.current_task()
         try:
             with self.scope:
                 while await self._run(self.mailbox):
@@ -79,7 +97,7 @@ class Cell:
 
     async def _run(self, mailbox: Mailbox[Any]) -> bool:
         """One run; true if there is to be another."""
-        self._begin(mailbox)
+        self._begin()
         received = mailbox.received
         how: How = "raised"
         error: Exception | None = None
@@ -97,12 +115,11 @@ class Cell:
             self._end(mailbox, how, error)
         if error is not None:
             return await self._recover(mailbox, error)
-        return mailbox.queued > 0 or self.mailbox is not mailbox
+        return self.mailbox.queued > 0
 
-    def _begin(self, mailbox: Mailbox[Any]) -> None:
+    def _begin(self) -> None:
         self.runs += 1
         self.up_since = trio.current_time()
-        mailbox.begin_run()
         if self.instruments.members:
             self.instruments.tell(lambda each: each.child_started(self.path, self.runs))
 
@@ -122,7 +139,7 @@ class Cell:
         self.resting = True
         await trio.sleep(delay)
         self.resting = False
-        return not mailbox.closed or mailbox.queued > 0 or self.mailbox is not mailbox
+        return not mailbox.closed or self.mailbox.queued > 0
 
     def snapshot(self, now: float) -> Node:
         """This actor; the children of what it has opened are shown as its own."""

@@ -77,8 +77,6 @@ class Mailbox(Generic[T]):
         "_received",
         "_urgent",
         "_waiting",
-        "actor",
-        "asking",
         "capacity",
         "closed",
         "owner",
@@ -90,8 +88,6 @@ class Mailbox(Generic[T]):
         self.capacity = capacity
         self.owner = owner
         self.closed = False
-        self.actor: Task | None = None
-        self.asking: Slip | None = None
         self._normal: deque[T] = deque()
         self._urgent: deque[T] | None = None  # made when needed: a deque takes 600 bytes, and many mailboxes are idle
         self._waiting: dict[Task, T] | None = None
@@ -315,14 +311,9 @@ class Mailbox(Generic[T]):
 
     # What the one who runs the actor does.
 
-    def begin_run(self) -> None:
-        """The current task is a new run of the actor."""
-        self.actor = current_task()
-
     @enable_ki_protection
     def end_run(self) -> None:
         """The run has ended: the askers whose requests it had in hand get `NotAnswered`."""
-        self.actor = None
         for slip in tuple(self._in_hand or ()):
             forsake(slip, self.name)
 

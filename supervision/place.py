@@ -7,11 +7,13 @@ their instruments, and it is how an `ask` knows who asks.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import trio
+
     from .instrument import Instruments
-    from .mailbox import Mailbox
+    from .requests import Slip
     from .snapshot import Inspectable
 
 
@@ -25,7 +27,10 @@ class Place(Protocol):
     def instruments(self) -> Instruments: ...
 
     @property
-    def mailbox(self) -> Mailbox[Any] | None: ...
+    def task(self) -> trio.lowlevel.Task | None:
+        """The main task of the present run; while it waits in `ask`, the actor reads no mailbox."""
+
+    asking: Slip | None  # what that task waits for
 
     def contain(self, inner: Inspectable) -> None:
         """The present run has opened ``inner``."""

@@ -228,7 +228,7 @@ class Population:
                 self._report_unresponsive(cell, trio.current_time() - asked)
 
     def _report_unresponsive(self, cell: Cell, waited: float) -> None:
-        stack = await_stack(cell.mailbox.actor)
+        stack = await_stack(cell.task)
         self.instruments.tell(lambda each: each.child_unresponsive(cell.path, waited, stack))
 
     def snapshot(self) -> Node:

@@ -12,6 +12,7 @@ from .errors import AskCycle, NotAnswered, SupervisionError
 
 if TYPE_CHECKING:
     from .mailbox import Mailbox
+    from .place import Place
 
 R = TypeVar("R", covariant=True)
 
@@ -24,7 +25,7 @@ class Slip:
 
     __slots__ = ("_task", "asker", "holder", "outcome", "wanted")
 
-    def __init__(self, asker: Mailbox[Any] | None) -> None:
+    def __init__(self, asker: Place | None) -> None:
         self.asker = asker
         self.holder: Mailbox[Any] | None = None
         self.outcome: Outcome[Any] | None = None
@@ -99,7 +100,7 @@ class Request(Generic[R]):
         """The asking that this request is part of; the business of mailboxes."""
         return self._slip
 
-    def issue(self, asker: Mailbox[Any] | None) -> Slip:
+    def issue(self, asker: Place | None) -> Slip:
         """Begin an asking. A request object can be asked again once it has been settled."""
         if self._slip is not None and self._slip.live:
             raise RuntimeError(f"{self!r} is already being asked; make another one")
@@ -139,18 +140,19 @@ def forsake(slip: Slip, actor: str) -> None:
 
 
 def require_no_cycle(slip: Slip, target: Mailbox[Any]) -> None:
-    """Raise `AskCycle` if ``target`` waits, over however many others, for the actor behind ``slip``.
+    """Raise `AskCycle` if the actor of ``target`` waits, over however many others, for the one behind ``slip``.
 
-    An actor waits for another while its *main* task is in `ask`; the request is taken to wait for the reader of the
-    mailbox that it was last put in. Nobody waits for two answers at once, so this is a walk along one path.
+    An actor waits for another while its *main* task is in `ask`; the request is taken to wait for the actor whose
+    mailbox it was last put in. Nobody waits for two answers at once, so this is a walk along one path.
     """
     asker = slip.asker
     if asker is None:
         return
     path = [asker]
-    node: Mailbox[Any] | None = target
+    node = target.owner
     while node is not None and node not in path[1:]:
         path.append(node)
         if node is asker:
-            raise AskCycle([mailbox.name for mailbox in path])
-        node = node.asking.holder if node.asking is not None else None
+            raise AskCycle([place.path for place in path])
+        holder = node.asking.holder if node.asking is not None else None
+        node = holder.owner if holder is not None else None

@@ -17,6 +17,7 @@ from .instrument import Instruments
 from .mailbox import Mailbox
 from .place import here
 from .policy import Backoff, Restart
+from .requests import Slip
 from .snapshot import Inspectable, Node
 
 
@@ -102,6 +103,7 @@ class Slot:
         self.watchers: dict[object, Callable[[Exit | None], None]] = {}
         self.unanswered = False  # its last run has ended, and the supervisor has not come to it yet
         self.gone = False  # there will be no further run
+        self.asking: Slip | None = None
         self._inner: list[Inspectable] = []
 
     @property
@@ -117,6 +119,10 @@ class Slot:
         if self.due < math.inf or self.unanswered:
             return State.WAITING
         return State.DONE if self.runs else State.IDLE
+
+    @property
+    def task(self) -> trio.lowlevel.Task | None:
+        return self.run.task if self.run is not None else None
 
     @property
     def mailbox(self) -> Mailbox[Any] | None:
@@ -143,8 +149,6 @@ class Slot:
         """Be the run. An `Exception` ends here and is kept as its `Exit`; whatever else it raises goes on up."""
         here.set(self)
         run.task = trio.lowlevel.current_task()
-        if self.mailbox is not None:
-            self.mailbox.begin_run()
         error: BaseException | None = None
         try:
             with run.scope:

@@ -12,7 +12,19 @@ import trio
 import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Backoff, Budget, Child, Mailbox, NotAnswered, Request, open_directory, open_supervisor
+from aion_trio.supervision import (
+    ActorStopped,
+    AskCycle,
+    Backoff,
+    Budget,
+    Child,
+    Directory,
+    Mailbox,
+    NotAnswered,
+    Request,
+    open_directory,
+    open_supervisor,
+)
 
 from .scenes import PROMPT, Recorder
 
@@ -329,3 +341,24 @@ async def test_rules_that_cannot_be_kept_are_refused(options: dict[str, Any]) ->
     with pytest.raises(ValueError):
         async with open_directory(Sums({}, []).activate, **options):
             pass
+
+
+async def test_an_actor_on_its_way_out_that_asks_its_own_key_is_told(autojump_clock: MockClock) -> None:
+    """The next incarnation would begin when this one has ended."""
+    caught: list[tuple[str, ...]] = []
+
+    async def activate(key: str, mailbox: Mailbox[Any]) -> None:
+        async for _ in mailbox:
+            pass
+        try:
+            await found[0].ask(key, Add(1))
+        except AskCycle as error:
+            caught.append(error.path)
+
+    found: list[Directory[str, Any]] = []
+    async with open_directory(activate, idle_after=1, name="d") as directory:
+        found.append(directory)
+        await directory.send("k", 1)
+        await trio.sleep(2)
+        assert len(directory) == 0, "nobody is woken by a request that was taken back"
+    assert caught == [("d/k", "d/k")]

@@ -206,6 +206,7 @@ class MailboxMachine(RuleBasedStateMachine):
     @rule(picky=st.booleans())
     def receive_nowait(self, picky: bool) -> None:
         got = self.model.take(picky)
+        self.model.settle()
         result = got if got is not None else trio.EndOfChannel if self.model.closed else trio.WouldBlock
         self.step(lambda real: real.take(real.box.receive_nowait(is_even if picky else None)), result)
 
