@@ -9,59 +9,55 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from ..codec.narrow import is_list
 from ..protocol import ConfigurationError
 
 ENVIRONMENT_PREFIX = "AION_TRIO_DAEMON_"
 Values = tuple[str, ...]
-Limit = int
-
-
-def setting(default: Any, doc: str, *, secret: bool = False) -> Any:
-    """A row of the table. A secret one is taken from the environment alone, since files are copied and flags are seen by all."""
-    return field(default=default, metadata={"doc": doc, "secret": secret})
+SECRET = "secret"
+"""Marks a setting that is taken from the environment alone: files are copied, and flags are seen by everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonConfig:
     """Everything that can be set; each field is a row of the table in `docs/daemon.md`."""
 
-    modules: Values = setting((), "modules to import and to search for workflows and activities")
-    journal: str = setting("aion-journal", "the journal's directory, made if it is not there")
-    listen: str = setting("127.0.0.1:8420", "`HOST:PORT`, or `unix:PATH` for a Unix socket that only this user may use")
-    hosts: Values = setting((), "names by which clients may address the daemon; loopback names and the host of `listen` always may")
-    token_file: str = setting("", "a file with one `operator TOKEN` or `read-only TOKEN` a line, not readable by others")
-    operator_token: str = setting("", "a token with the operator's scope", secret=True)
-    read_only_token: str = setting("", "a token that may only read", secret=True)
-    tls_certificate: str = setting("", "a PEM file with the server's certificate chain")
-    tls_key: str = setting("", "a PEM file with the certificate's key")
-    tls_client_ca: str = setting("", "a PEM file with the authorities of client certificates; each client must then show one (mTLS)")
-    grace: float = setting(20.0, "seconds that requests get to end after SIGTERM, before the engine parks")
-    log_format: str = setting("json", "`json`, or `text` for people")
-    log_level: str = setting("info", "`debug`, `info`, `warning` or `error`")
-    body_limit_bytes: Limit = setting(4 << 20, "largest body of a request")
-    import_limit_bytes: Limit = setting(64 << 20, "largest body of an import")
-    header_limit_bytes: Limit = setting(32 << 10, "largest request line and headers")
-    connection_limit: Limit = setting(20_000, "connections at once; one more is closed")
-    request_limit: Limit = setting(1_000, "requests at once, streams and waits for results apart; one more is answered 503")
-    header_timeout: float = setting(10.0, "seconds for a request's headers to arrive")
-    body_timeout: float = setting(30.0, "seconds for a request's body to arrive")
-    engine_timeout: float = setting(30.0, "seconds that the engine gets for a request that does not wait")
-    write_timeout: float = setting(30.0, "seconds that a client may leave an answer unread, before its connection is cut")
-    idle_timeout: float = setting(75.0, "seconds that a connection may stay open without a request")
-    ping_interval: float = setting(15.0, "seconds between the signs of life of an idle stream")
-    namespace: str = setting("default", "as in `EngineConfig`")
-    task_limit: Limit = setting(1000, "as in `EngineConfig`")
-    thread_limit: Limit = setting(40, "as in `EngineConfig`")
-    payload_limit_bytes: Limit = setting(2 << 20, "as in `EngineConfig`")
-    idle_after: float = setting(60.0, "as in `EngineConfig`")
-    resident_limit: Limit = setting(10_000, "as in `EngineConfig`")
-    fuel: Limit = setting(1_000_000, "as in `EngineConfig`")
-    strict: bool = setting(False, "as in `EngineConfig`")
+    modules: Annotated[Values, "modules to import and to search for workflows and activities"] = ()
+    journal: Annotated[str, "the journal's directory, made if it is not there"] = "aion-journal"
+    listen: Annotated[str, "`HOST:PORT`, or `unix:PATH` for a Unix socket that only this user may use"] = "127.0.0.1:8420"
+    hosts: Annotated[Values, "names by which clients may address the daemon; loopback names and the host of `listen` always may"] = ()
+    token_file: Annotated[str, "a file with one `operator TOKEN` or `read-only TOKEN` a line, not readable by others"] = ""
+    operator_token: Annotated[str, "a token with the operator's scope", SECRET] = ""
+    read_only_token: Annotated[str, "a token that may only read", SECRET] = ""
+    tls_certificate: Annotated[str, "a PEM file with the server's certificate chain"] = ""
+    tls_key: Annotated[str, "a PEM file with the certificate's key"] = ""
+    tls_client_ca: Annotated[str, "a PEM file with the authorities of client certificates; each client must then show one (mTLS)"] = ""
+    grace: Annotated[float, "seconds that requests get to end after SIGTERM, before the engine parks"] = 20.0
+    log_format: Annotated[str, "`json`, or `text` for people"] = "json"
+    log_level: Annotated[str, "`debug`, `info`, `warning` or `error`"] = "info"
+    body_limit_bytes: Annotated[int, "largest body of a request"] = 4 << 20
+    import_limit_bytes: Annotated[int, "largest body of an import"] = 64 << 20
+    header_limit_bytes: Annotated[int, "largest request line and headers"] = 32 << 10
+    connection_limit: Annotated[int, "connections at once; one more is closed"] = 20_000
+    request_limit: Annotated[int, "requests at once, streams and waits for results apart; one more is answered 503"] = 1_000
+    header_timeout: Annotated[float, "seconds for a request's headers to arrive"] = 10.0
+    body_timeout: Annotated[float, "seconds for a request's body to arrive"] = 30.0
+    engine_timeout: Annotated[float, "seconds that the engine gets for a request that does not wait"] = 30.0
+    write_timeout: Annotated[float, "seconds that a client may leave an answer unread, before its connection is cut"] = 30.0
+    idle_timeout: Annotated[float, "seconds that a connection may stay open without a request"] = 75.0
+    ping_interval: Annotated[float, "seconds between the signs of life of an idle stream"] = 15.0
+    namespace: Annotated[str, "as in `EngineConfig`"] = "default"
+    task_limit: Annotated[int, "as in `EngineConfig`"] = 1000
+    thread_limit: Annotated[int, "as in `EngineConfig`"] = 40
+    payload_limit_bytes: Annotated[int, "as in `EngineConfig`"] = 2 << 20
+    idle_after: Annotated[float, "as in `EngineConfig`"] = 60.0
+    resident_limit: Annotated[int, "as in `EngineConfig`"] = 10_000
+    fuel: Annotated[int, "as in `EngineConfig`"] = 1_000_000
+    strict: Annotated[bool, "as in `EngineConfig`"] = False
 
     def __post_init__(self) -> None:
         for each in SETTINGS.values():
@@ -94,11 +90,12 @@ _CHOICES = {"log_format": ("json", "text"), "log_level": ("debug", "info", "warn
 
 
 def _table() -> dict[str, Setting]:
-    kinds = get_type_hints(DaemonConfig)
-    return {
-        each.name: Setting(each.name, _KINDS[kinds[each.name]], each.default, each.metadata["doc"], each.metadata["secret"])
-        for each in fields(DaemonConfig)
-    }
+    table: dict[str, Setting] = {}
+    hints = get_type_hints(DaemonConfig, include_extras=True)
+    for each in fields(DaemonConfig):
+        kind, doc, *marks = get_args(hints[each.name])
+        table[each.name] = Setting(each.name, _KINDS[kind], each.default, doc, SECRET in marks)
+    return table
 
 
 SETTINGS: dict[str, Setting] = _table()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 import trio
@@ -26,6 +26,7 @@ from ..protocol.translate import status_name
 from .bridge import Bridge, until_client_leaves
 from .workflow_calls import events_from
 
+T = TypeVar("T")
 _BATCH = 500
 PING = b": still here\n\n"
 Chunks = AsyncGenerator[bytes, None]
@@ -75,22 +76,19 @@ class Streams:
         return self._export(workflow_id, head)
 
     async def _events(self, workflow_id: str, after: int) -> Chunks:
+        def pull(last: list[tuple[int, Raw]] | None) -> Awaitable[list[tuple[int, Raw]]]:
+            return self._bridge.call(_next_events, self._engine, workflow_id, last[-1][0] if last else after)
+
         namespace = self._engine.config.namespace
-        async for batch in self._pulls(lambda: self._bridge.call(_next_events, self._engine, workflow_id, after)):
-            if batch is None:
-                yield PING
-                continue
-            yield b"".join(_frame(seq, to_line(workflow_id, namespace, seq, raw).encode()) for seq, raw in batch)
-            after = batch[-1][0]
+        async for batch in self._pulls(pull):
+            yield PING if batch is None else b"".join(_frame(seq, to_line(workflow_id, namespace, seq, raw).encode()) for seq, raw in batch)
 
     async def _statuses(self, workflow_id: str, after: int) -> Chunks:
-        last: models.StatusChange | None = None
-        async for change in self._pulls(lambda: self._bridge.call(_next_status, self._engine, workflow_id, after, last)):
-            if change is None:
-                yield PING
-                continue
-            yield _frame(change.seq, msgspec.json.encode(change))
-            last = change
+        def pull(last: models.StatusChange | None) -> Awaitable[models.StatusChange]:
+            return self._bridge.call(_next_status, self._engine, workflow_id, after, last)
+
+        async for change in self._pulls(pull):
+            yield PING if change is None else _frame(change.seq, msgspec.json.encode(change))
 
     async def _export(self, workflow_id: str, head: int) -> Chunks:
         namespace, next_seq = self._engine.config.namespace, 1
@@ -99,18 +97,22 @@ class Streams:
             yield b"".join(to_line(workflow_id, namespace, seq, raw).encode() + b"\n" for seq, raw in batch)
             next_seq = batch[-1][0] + 1
 
-    async def _pulls(self, pull: Callable[[], Awaitable[Any]]) -> AsyncGenerator[Any, None]:
-        """What each pull gives, and None where it takes longer than the ping interval; ends when the daemon drains."""
+    async def _pulls(self, pull: Callable[[T | None], Awaitable[T]]) -> AsyncGenerator[T | None, None]:
+        """What each pull gives, and None where it takes longer than the ping interval; ends when the daemon drains.
+
+        A pull is told what the one before it gave.
+        """
         drained = asyncio.create_task(self._draining.wait())
-        task: asyncio.Task[Any] | None = None
+        last: T | None = None
+        task: asyncio.Future[T] | None = None
         try:
             while not drained.done():
-                task = task or asyncio.ensure_future(pull())
-                assert task is not None
+                if task is None:
+                    task = asyncio.ensure_future(pull(last))
                 await asyncio.wait((task, drained), timeout=self._ping_interval, return_when=asyncio.FIRST_COMPLETED)
                 if task.done():
-                    found, task = task.result(), None
-                    yield found
+                    last, task = task.result(), None
+                    yield last
                 elif not drained.done():
                     yield None
         finally:

@@ -31,6 +31,7 @@ from ..history import WorkflowStatus
 from ..protocol import models, problem_of, refused, value_from_json, value_to_json
 from ..protocol.translate import attributes_from_json, description_to_wire
 from ..runs.messages import Stack
+from ..stores.contract import RunRow
 
 _ENDED = (
     WorkflowFailedError,
@@ -83,26 +84,26 @@ async def result(engine: Engine, params: models.ResultParams, _: None) -> models
     chain, bound = run_id_of(params.chain), run_id_of(params.run_id)
     handle: WorkflowHandle[Any] = WorkflowHandle(plain_view(engine), params.id, chain=chain, bound=bound)
     try:
-        if not _has_ended(engine, params.id, chain, bound):
+        if _ended(engine, params.id, chain, bound) is None:
             with trio.move_on_after(params.wait):
-                return _completed(await handle.result())
-            if not _has_ended(engine, params.id, chain, bound):
-                return models.Outcome(state="open")
-        return _completed(await handle.result())
+                await handle.result()
+        run = _ended(engine, params.id, chain, bound)
+        if run is None:
+            return models.Outcome(state="open")
+        value = value_to_json(await handle.result())
+        return models.Outcome(state="completed", result=value, workflow=run.type, version=run.version)
     except _ENDED as error:
         return models.Outcome(state="closed", problem=problem_of(error))
 
 
-def _has_ended(engine: Engine, workflow_id: str, chain: bytes | None, bound: bytes | None) -> bool:
+def _ended(engine: Engine, workflow_id: str, chain: bytes | None, bound: bytes | None) -> RunRow | None:
+    """The run whose outcome is the answer, if it has one already."""
     key = engine.key(workflow_id)
     if bound is None:
-        return not is_open(engine.results.newest_run(key, chain))
+        run = engine.results.newest_run(key, chain)
+        return None if is_open(run) else run
     run, successor = engine.results.run(key, bound)
-    return not WorkflowStatus.of_number(run.status).open and (successor is not None or not is_open(run))
-
-
-def _completed(value: Any) -> models.Outcome:
-    return models.Outcome(state="completed", result=value_to_json(value))
+    return run if not WorkflowStatus.of_number(run.status).open and (successor is not None or not is_open(run)) else None
 
 
 async def history(engine: Engine, params: models.HistoryParams, _: None) -> Any:

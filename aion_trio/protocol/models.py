@@ -134,9 +134,14 @@ class Problem(Model):
 
 
 class Outcome(Model):
-    """How a run or a chain ended: `result` of a completed one, the `problem` of any other; nothing while it is open."""
+    """How a run or a chain ended: `result` of a completed one, the `problem` of any other; nothing while it is open.
+
+    `workflow` and `version` name the definition of the run that completed.
+    """
 
     state: Literal["open", "completed", "closed"]
+    workflow: str = ""
+    version: int = 0
     result: Json = None
     problem: Problem | None = None
 
