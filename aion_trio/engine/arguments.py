@@ -28,18 +28,26 @@ def workflow_id_of(value: object) -> str:
     return value
 
 
-def request_id_of(value: object) -> str | None:
+def request_id_of(value: str | None) -> str | None:
     """`value` if it can be a request id, or None. Raises `InvalidInputError`."""
     if value is None:
         return None
-    if not isinstance(value, str) or not value:
-        raise InvalidInputError(f"a request id is a non-empty text, found {value!r}", "request_id")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise InvalidInputError(f"a request id is valid Unicode text, found {value!r}", "request_id") from None
+    size = len(text_of(value, "request_id").encode())
+    if not size:
+        raise InvalidInputError("a request id is a non-empty text", "request_id")
     if size > MAX_NAME_BYTES:
         raise InvalidInputError(f"a request id may have {MAX_NAME_BYTES} bytes, {value[:40]!r}... has {size}", "request_id")
+    return value
+
+
+def text_of(value: object, name: str) -> str:
+    """`value` if it is a text that can be stored. Raises `InvalidInputError`."""
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name} is a text, found {value!r}", name)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{name} is valid Unicode text, found {value!r}", name) from None
     return value
 
 

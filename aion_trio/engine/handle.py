@@ -13,7 +13,7 @@ from ..definitions import Query, Signal
 from ..errors import WorkflowNotFoundError
 from ..events import Event
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
-from .arguments import request_id_of
+from .arguments import request_id_of, text_of
 from .descriptions import WorkflowDescription, description_of
 from .results import is_open
 
@@ -112,7 +112,7 @@ class WorkflowHandle(Generic[R]):
 
         Raises `WorkflowClosedError` if the run is closed, `InvalidInputError` if the value does not fit.
         """
-        name = signal if isinstance(signal, str) else signal.name
+        name = text_of(signal, "signal") if isinstance(signal, str) else signal.name
         data = PLAIN_VALUE.encode(value) if isinstance(signal, str) else signal.encode(value)
         payload = self._engine.payloads.wrap(data)
         await self._engine.runs.ask(self.id, Deliver(name, payload, self._bound, request_id_of(request_id)))
@@ -135,8 +135,8 @@ class WorkflowHandle(Generic[R]):
 
         Works on runs that are parked, quarantined or were never in memory. Raises `WorkflowClosedError`.
         """
-        await self._engine.runs.ask(self.id, Cancel(reason, self._bound, request_id_of(request_id)))
+        await self._engine.runs.ask(self.id, Cancel(text_of(reason, "reason"), self._bound, request_id_of(request_id)))
 
     async def terminate(self, reason: str = "terminated by a caller") -> None:
         """End the run at once, without its code; durable when this returns (L1). Raises `WorkflowClosedError`."""
-        await self._engine.runs.ask(self.id, Terminate(reason, self._bound))
+        await self._engine.runs.ask(self.id, Terminate(text_of(reason, "reason"), self._bound))

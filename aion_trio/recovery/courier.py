@@ -112,7 +112,7 @@ class Courier:
         effect = await self._runs.ask(child_id, StartChild(cause, row.key, run_id, _closing(row)))
         if effect is not Effect.MOOT:
             return effect
-        failure = _failure("already_started", f"the id {child_id!r} is taken by another workflow")
+        failure = _failure("already_started", f"the id {child_id[:400]!r} is taken by another workflow, or cannot be an id")
         told = await self._runs.ask(row.key.workflow_id, ChildClosed(run_id, cause[2], None, failure, _closing(row)))
         return Effect.SETTLED if told is Effect.DONE else told
 

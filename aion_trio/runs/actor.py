@@ -167,9 +167,12 @@ class RunActor:
             record = self._record = load(self._services, self._id)
             self._dispatched = False
         turn = Turn(self._services, record)
-        for message in batch:
-            _EFFECTS[type(message)](turn, message)
-        appends = turn.appends()
+        try:
+            for message in batch:
+                _EFFECTS[type(message)](turn, message)
+            appends = turn.appends()
+        except UnicodeEncodeError as error:  # a name or an id that the code made up of half a character
+            raise StepVoid(f"what the step asked for cannot be stored: {error}") from error
         if appends:
             try:
                 await self._services.journal.append_all(appends)

@@ -9,7 +9,8 @@ from .. import codec, errors, events as ev
 from ..history import WorkflowStatus
 from ..journal.rows import CANCEL_MARK, START_MARK
 from ..journal.transfer import import_appends
-from ..stores.contract import Close, ObligationKind
+from ..stores.contract import Close, InvalidRecord, ObligationKind
+from ..stores.limits import require_id
 from . import births
 from .messages import Cancel, Effect, Import, ParentRequest, Start, StartChild, StartSuccessor, Terminate
 from .turn import Turn
@@ -78,6 +79,9 @@ def start_child(turn: Turn, message: StartChild) -> None:
         else:
             turn.answer(message, Effect.MOOT)
         return
+    if not _can_be_an_id(child_id):
+        turn.answer(message, Effect.MOOT)
+        return
     try:
         definition = turn.services.registry.workflow(type_name, version)
     except errors.WorkflowNotRegisteredError as error:
@@ -88,6 +92,14 @@ def start_child(turn: Turn, message: StartChild) -> None:
     turn.closes.append(Close(message.closes.kind, message.closes.row, message.closes.owner, required=True))
     turn.answer(message, Effect.DONE)
     turn.begin(births.child_run(message.cause, parent, turn.services.ids.run_id()), definition)
+
+
+def _can_be_an_id(workflow_id: str) -> bool:
+    try:
+        require_id(workflow_id)
+    except InvalidRecord:
+        return False
+    return True
 
 
 def start_successor(turn: Turn, message: StartSuccessor) -> None:

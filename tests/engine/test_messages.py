@@ -136,6 +136,19 @@ async def test_a_signal_of_the_wrong_type_is_refused_with_its_path(autojump_cloc
         assert await names_of(engine, "w") == ["WorkflowStarted"]
 
 
+async def test_half_a_character_is_refused_wherever_a_caller_gives_text(autojump_clock: MockClock) -> None:
+    async with opened() as engine:
+        handle = await engine.start(shop.waits, 1, id="w")
+        for call in (
+            lambda: handle.signal("\ud800"), lambda: handle.cancel("\ud800"), lambda: handle.terminate("\ud800"),
+            lambda: handle.signal(shop.go, 1, request_id="\ud800"), lambda: handle.cancel(request_id=""),
+            lambda: handle.signal(shop.go, 1, request_id="r" * 1000),
+        ):  # fmt: skip
+            with pytest.raises(aion.InvalidInputError):
+                await call()
+        assert await names_of(engine, "w") == ["WorkflowStarted"]
+
+
 async def test_a_string_signal_of_the_wrong_type_meets_the_workflow_where_it_is_received(autojump_clock: MockClock) -> None:
     """The sender named it by a string, so nobody could check; the receiver is told, and nothing hangs."""
     async with opened() as engine:
