@@ -123,11 +123,13 @@ class Population:
     @enable_ki_protection
     def failed(self, cell: Cell, error: Exception) -> float | None:
         """Seconds to wait before the next run; None if the budget is spent and the key is set aside."""
-        self._report(cell, error)
         now = trio.current_time()
         record = self._record(cell, now)
-        if not record.ledger.spend(now):
+        affordable = record.ledger.spend(now)
+        if not affordable:
             self.quarantined[cell.key] = error
+        self._report(cell, error)
+        if not affordable:
             self.instruments.tell(lambda each: each.actor_quarantined(cell.path, error))
             return None
         delay = self.rules.backoff.delay(record.streak, self._random)

@@ -194,6 +194,25 @@ async def test_a_key_that_keeps_failing_is_set_aside_alone(autojump_clock: MockC
     assert [name for name, _ in recorder.of("quarantined")] == ["bad"]
 
 
+async def test_who_is_told_of_a_failure_sees_whether_it_was_the_last(autojump_clock: MockClock) -> None:
+    seen: list[bool] = []
+    found: list[Directory[str, Any]] = []
+
+    async def broken(key: str, mailbox: Mailbox[int]) -> None:
+        await mailbox.receive()
+        raise ValueError
+
+    def note(key: str, error: Exception) -> None:
+        seen.append(key in found[0].quarantined)
+
+    async with open_directory(broken, on_failed=note, backoff=PROMPT, budget=Budget(1, 5.0), instruments=[]) as directory:
+        found.append(directory)
+        for number in range(2):
+            await directory.send("k", number)
+        await trio.sleep(2)
+    assert seen == [False, True]
+
+
 async def test_what_a_key_that_is_set_aside_was_sent_is_dead_letters(autojump_clock: MockClock) -> None:
     recorder = Recorder()
 
