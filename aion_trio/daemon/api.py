@@ -29,7 +29,7 @@ from . import metrics
 from .access import Gate, Scope
 from .bridge import Bridge, ClientLeft, until_client_leaves
 from .openapi import document
-from .operations import OPERATIONS, STREAMS, Operation, Stream
+from .operations import OPERATIONS, STREAMS, Operation, Reply, Stream
 from .settings import DaemonConfig
 from .streams import Streamed, Streams
 
@@ -86,11 +86,11 @@ class Api:
                 limit = self.config.import_limit_bytes if operation.name == "import" else self.config.body_limit_bytes
                 body = _decoded(await _body(request, limit, self.config.body_timeout), operation.body)
             reply = await until_client_leaves(request, self._run(operation, params, body))
-            return _json(reply() if callable(reply) else reply)
+            return _json(reply if isinstance(reply, models.Model) else reply())
 
         return endpoint
 
-    async def _run(self, operation: Operation, params: Any, body: Any) -> Any:
+    async def _run(self, operation: Operation, params: Any, body: Any) -> Reply:
         if operation.waits:
             return await self._unless_drained(operation, params)
         if self.busy >= self.config.request_limit:
@@ -101,7 +101,7 @@ class Api:
         finally:
             self.busy -= 1
 
-    async def _unless_drained(self, operation: Operation, params: Any) -> Any:
+    async def _unless_drained(self, operation: Operation, params: Any) -> Reply:
         """The answer of an operation that waits, or `unavailable` when the daemon drains: the caller asks its successor."""
         within = params.wait + self.config.engine_timeout
         call = asyncio.create_task(self.bridge.call(operation.run, self.engine, params, None, within=within))

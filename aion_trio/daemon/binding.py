@@ -7,6 +7,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import cast
 
 from ..protocol import ConfigurationError
 from .access import Address
@@ -32,7 +33,7 @@ def url_of(sock: socket.socket, address: Address, *, tls: bool) -> str:
     """What a client on this machine connects to."""
     if address.path:
         return f"unix:{address.path}"
-    host, port = sock.getsockname()[:2]
+    host, port = cast("tuple[str, int]", sock.getsockname()[:2])
     host = "localhost" if tls and address.local else {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 

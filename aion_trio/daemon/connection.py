@@ -71,7 +71,7 @@ class GuardedProtocol(H11Protocol):
         if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             self._await_request(self.guard.header_timeout)
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.conn.our_state is h11.SEND_RESPONSE:
             self._await_request(None)
 
     def on_response_complete(self) -> None:

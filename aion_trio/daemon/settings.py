@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-from ..codec.narrow import is_list
+from ..codec.narrow import is_sequence
 from ..protocol import ConfigurationError
 
 ENVIRONMENT_PREFIX = "AION_TRIO_DAEMON_"
@@ -147,7 +147,7 @@ def _known(name: str, where: str) -> Setting:
 def _from_data(found: Setting, value: object, where: str) -> Any:
     if found.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if found.kind == "list" and (is_list(value) or isinstance(value, tuple)) and all(isinstance(part, str) for part in value):
+    if found.kind == "list" and is_sequence(value) and all(isinstance(part, str) for part in value):
         return tuple(value)
     wanted = {"text": str, "number": float, "integer": int, "yes/no": bool}.get(found.kind)
     if wanted is None or type(value) is not wanted:

@@ -70,7 +70,7 @@ _OF_CLASSES: dict[type[AionError], tuple[int, str]] = {
     errors.AppendOutcomeUnknown: (503, "ask again with the same request id: it is done once"),
     errors.AionError: (500, "the daemon's log says more"),
     NotInActivityError: (422, "call it from an activity"),
-    RecordedError: (409, "`cause` is what user code raised"),
+    errors.RecordedError: (409, "`cause` is what user code raised"),
     StepVoid: (409, "mend the workflow's code, and release the workflow"),
 }
 

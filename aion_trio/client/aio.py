@@ -1,0 +1,314 @@
+"""The client for Trio and asyncio: `Engine` and `WorkflowHandle`, at a distance."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack, overload
+
+import anyio
+import httpx2
+
+from ..definitions import Query, Registry, Signal
+from ..engine import WorkflowDescription, WorkflowSummary
+from ..events import Event
+from ..history import WorkflowStatus
+from ..recovery import RecoveryReport
+from ..runs.messages import IfExists
+from ..stores.contract import AttributeValue
+from ..supervision import Node
+from .calls import Address, Call, Calls, Filter, StartOptions, Statuses, error_of_answer, event_of_line, events, status_of_line, summaries
+from .sse import Lines, ServerEvent
+from .wire import USUAL_RETRY, Retry, Target, may_repeat, request_of, stream_request, unreachable
+
+R = TypeVar("R")
+T = TypeVar("T")
+A = TypeVar("A")
+Ts = TypeVarTuple("Ts")
+_CLOSE_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def open_client(
+    url: str, *, token: str | None = None, modules: Iterable[ModuleType] = (), tls: ssl.SSLContext | None = None, retry: Retry = USUAL_RETRY
+) -> AsyncIterator[Client]:
+    """A client of the daemon at `url` (`http://…`, `https://…` or `unix:PATH`), for Trio and asyncio.
+
+    Nothing is sent before the first call. Results are typed by the definitions that were started through this client and by
+    those in `modules`; others are plain data. `tls` is an `ssl.SSLContext`, with a client certificate where the daemon asks for
+    one. Calls that may be sent twice are sent again while the daemon is away, as `retry` says.
+    """
+    target = Target(url, token, tls, retry)
+    async with httpx2.AsyncClient(**target.settings(), transport=httpx2.AsyncHTTPTransport(**target.transport())) as http:
+        yield Client(target, http, Calls(Registry(modules=modules)))
+
+
+class Client:
+    """An engine behind HTTP; made by `open_client`, good inside of its block.
+
+    Each method has the contract of `Engine`'s, and raises the same errors; `DaemonError` tells of the daemon itself. Whatever
+    is cancelled while it waits has either happened or not.
+    """
+
+    def __init__(self, target: Target, http: httpx2.AsyncClient, calls: Calls) -> None:
+        self._target, self._http, self.calls = target, http, calls
+        self._chance = random.Random()
+
+    @overload
+    async def start(
+        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: *Ts, id: str | None = None, if_exists: IfExists = "use",
+        timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        request_id: str | None = None,
+    ) -> Handle[R]: ...  # fmt: skip
+    @overload
+    async def start(
+        self, workflow: Callable[..., Coroutine[Any, Any, R]], *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> Handle[R]: ...  # fmt: skip
+    @overload
+    async def start(
+        self, workflow: str, *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> Handle[Any]: ...  # fmt: skip
+    async def start(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
+        self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
+        timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        request_id: str | None = None,
+    ) -> Handle[Any]:  # fmt: skip
+        """Start a workflow; durable when this returns. A start that got no answer is sent again, and found (S6)."""
+        started = await self.send(self.calls.start(workflow, args, StartOptions(id, if_exists, timeout, attributes, request_id)))
+        return Handle(self, Address(started.id, chain=started.run_id))
+
+    @overload
+    async def execute(
+        self, workflow: Callable[[Unpack[Ts]], Coroutine[Any, Any, R]], *args: *Ts, id: str | None = None, if_exists: IfExists = "use",
+        timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        request_id: str | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    async def execute(
+        self, workflow: Callable[..., Coroutine[Any, Any, R]], *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> R: ...  # fmt: skip
+    @overload
+    async def execute(
+        self, workflow: str, *args: Any, id: str | None = None,
+        if_exists: IfExists = "use", timeout: float | timedelta | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None, request_id: str | None = None,
+    ) -> Any: ...  # fmt: skip
+    async def execute(  # type: ignore[misc]  # mypy cannot relate Unpack[Ts] to *args
+        self, workflow: Callable[..., Any] | str, *args: Any, id: str | None = None, if_exists: IfExists = "use",
+        timeout: float | timedelta | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        request_id: str | None = None,
+    ) -> Any:  # fmt: skip
+        """`start` and wait for the result; cancelling the wait does not cancel the workflow."""
+        handle: Handle[Any] = await self.start(
+            workflow, *args, id=id, if_exists=if_exists, timeout=timeout, attributes=attributes, request_id=request_id
+        )
+        return await handle.result()
+
+    def handle(self, id: str, run_id: str | None = None) -> Handle[Any]:
+        """A handle to a workflow id: its newest run at each call, or one run. Checks nothing."""
+        return Handle(self, Address(id, bound=run_id))
+
+    async def list_workflows(
+        self, *, status: Statuses = None, type: str | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        started_after: datetime | None = None, started_before: datetime | None = None,
+        closed_after: datetime | None = None, closed_before: datetime | None = None,
+    ) -> AsyncIterator[WorkflowSummary]:  # fmt: skip
+        """Every workflow id that matches, one line each (its newest run), children included; paged inside."""
+        where = Filter(status, type, attributes, started_after, started_before, closed_after, closed_before)
+        after: str | None = None
+        while True:
+            listing = await self.send(self.calls.page(where, after))
+            for summary in summaries(listing):
+                yield summary
+            after = listing.next
+            if after is None:
+                return
+
+    async def count_workflows(
+        self, *, status: Statuses = None, type: str | None = None, attributes: Mapping[str, AttributeValue] | None = None,
+        started_after: datetime | None = None, started_before: datetime | None = None,
+        closed_after: datetime | None = None, closed_before: datetime | None = None,
+    ) -> int:  # fmt: skip
+        """How many workflows match, as `list_workflows` takes them."""
+        where = Filter(status, type, attributes, started_after, started_before, closed_after, closed_before)
+        return await self.send(self.calls.count(where))
+
+    async def export_history(self, id: str) -> list[str]:
+        """The history of all runs of the id as JSON lines; `import_history` takes them back exactly."""
+        return await self.send(self.calls.export(Address(id)))
+
+    async def import_history(self, lines: Iterable[str]) -> str:
+        """Take over an exported history, whole or a prefix of it; its workflow id."""
+        return await self.send(self.calls.import_history(lines))
+
+    async def release(self, id: str) -> None:
+        """Let a quarantined workflow try again (R8)."""
+        await self.send(self.calls.release(Address(id)))
+
+    async def recovery(self) -> RecoveryReport:
+        """What the boot's recovery found and did (R9)."""
+        return await self.send(self.calls.recovery())
+
+    async def tree(self) -> Node:
+        """The tree of actors as it is now."""
+        return await self.send(self.calls.tree())
+
+    # ---- sending
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call, again where it may be, and read its answer. Raises what the answer tells, or `DaemonUnavailableError`."""
+        for pause in [*self._target.retry.pauses(self._chance), None]:
+            try:
+                response = await self._http.send(request_of(self._http, call))
+            except httpx2.TransportError as error:
+                if pause is None or not may_repeat(call, error, 0):
+                    raise unreachable(self._target, error) from None
+            else:
+                if response.is_success:
+                    return call.read(response.content)
+                if pause is None or not may_repeat(call, None, response.status_code):
+                    raise error_of_answer(response.status_code, response.content, call.path)
+            await anyio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def follow(self, path: str, after: int = 0) -> AsyncGenerator[ServerEvent, None]:
+        """The events of a stream, without end: when the connection breaks, another goes on behind the last event."""
+        pauses = self._target.retry.pauses(self._chance)
+        left = iter(pauses)
+        while True:
+            try:
+                async with aclosing(self._events(path, after)) as stream:
+                    async for event in stream:
+                        after, left = event.id, iter(pauses)
+                        yield event
+            except httpx2.TransportError as error:
+                pause = next(left, None)
+                if pause is None:
+                    raise unreachable(self._target, error) from None
+                await anyio.sleep(pause)
+            else:  # the daemon drains: its successor goes on
+                await anyio.sleep(self._target.retry.initial)
+
+    async def _events(self, path: str, after: int) -> AsyncGenerator[ServerEvent, None]:
+        response = await self._http.send(stream_request(self._http, path, after), stream=True)
+        lines = response.aiter_lines()
+        try:
+            if not response.is_success:
+                data = await response.aread()
+                if response.status_code == 503:
+                    raise httpx2.ReadError("the daemon is stopping")
+                raise error_of_answer(response.status_code, data, path)
+            parts = Lines()
+            async for line in lines:
+                event = parts.feed(line)
+                if event is not None:
+                    yield event
+        finally:
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_SECONDS):
+                await response.aclose()
+                with suppress(httpx2.HTTPError, httpx2.StreamError, anyio.ClosedResourceError):
+                    async for _ in lines:  # the closed connection raises, which ends the generators inside httpx2
+                        pass
+
+
+class Handle(Generic[R]):
+    """One workflow of a daemon, as `WorkflowHandle` is one of an engine: a plain value that checks nothing when made."""
+
+    __slots__ = ("_address", "_client")
+
+    def __init__(self, client: Client, address: Address) -> None:
+        self._client, self._address = client, address
+
+    def __repr__(self) -> str:
+        run = f", run_id={self.run_id!r}" if self.run_id else ""
+        return f"<Handle {self.id!r}{run}>"
+
+    @property
+    def id(self) -> str:
+        """The workflow id."""
+        return self._address.id
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that this handle is bound to, or the first run of its chain; None for the newest run at each call."""
+        return self._address.bound or self._address.chain
+
+    async def result(self) -> R:
+        """Wait for the end of the chain and give its result; raises as `WorkflowHandle.result` does (H6).
+
+        The wait outlasts restarts of the daemon. Cancelling it has no effect on the workflow.
+        """
+        client = self._client
+        while True:
+            outcome = await client.send(client.calls.result(self._address))
+            if outcome.state != "open":
+                value: R = client.calls.value_of(outcome)
+                return value
+
+    async def describe(self) -> WorkflowDescription:
+        """Everything that is known of the newest run."""
+        return await self._client.send(self._client.calls.describe(self._address))
+
+    async def history(self, *, follow: bool = False) -> AsyncIterator[Event]:
+        """The events of all runs of the id, oldest first, up to the head found at the call; with `follow`, what comes later too.
+
+        Leave a followed one through `contextlib.aclosing`: it holds a connection.
+        """
+        if follow:
+            async with aclosing(self._client.follow(f"{self._address.path}/events")) as stream:
+                async for sent in stream:
+                    yield event_of_line(sent.data)
+            return
+        next_seq: int | None = 1
+        head: int | None = None
+        while next_seq is not None and (head is None or next_seq <= head):
+            page = await self._client.send(self._client.calls.history(self._address, next_seq))
+            head = page.head if head is None else head
+            for event in events(page):
+                if event.seq <= head:
+                    yield event
+            next_seq = page.next_seq
+
+    async def statuses(self) -> AsyncIterator[WorkflowStatus]:
+        """The status now, and after each change, without end; leave it through `contextlib.aclosing`."""
+        async with aclosing(self._client.follow(f"{self._address.path}/status")) as stream:
+            async for event in stream:
+                yield status_of_line(event.data)
+
+    @overload
+    async def signal(self, signal: Signal[T], value: T, *, request_id: str | None = None) -> None: ...
+    @overload
+    async def signal(self, signal: str, value: Any = None, *, request_id: str | None = None) -> None: ...
+    async def signal(self, signal: Signal[Any] | str, value: Any = None, *, request_id: str | None = None) -> None:
+        """Send a signal; durable when this returns (S1), and received once, also where it had to be sent again (S6)."""
+        await self._client.send(self._client.calls.signal(self._address, signal, value, request_id))
+
+    @overload
+    async def query(self, query: Query[A]) -> A: ...
+    @overload
+    async def query(self, query: str) -> Any: ...
+    async def query(self, query: Query[Any] | str) -> Any:
+        """Ask the workflow; records nothing (S4). What the query's function raised comes back if it is builtin, else as `RecordedError`."""
+        return await self._client.send(self._client.calls.query(self._address, query))
+
+    async def cancel(self, reason: str = "cancelled by a caller", *, request_id: str | None = None) -> None:
+        """Request cancellation; durable when this returns (L1)."""
+        await self._client.send(self._client.calls.cancel(self._address, reason, request_id))
+
+    async def terminate(self, reason: str = "terminated by a caller") -> None:
+        """End the run at once, without its code; durable when this returns (L1)."""
+        await self._client.send(self._client.calls.terminate(self._address, reason))
+
+    async def stack(self) -> str:
+        """Where each task of the run waits, as text."""
+        return await self._client.send(self._client.calls.stack(self._address))
