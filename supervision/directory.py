@@ -129,8 +129,9 @@ async def open_directory(
     Only one that waits in a plain `Mailbox.receive` with nothing queued is ever let go, so the limit is soft.
 
     When ``activate`` raises an `Exception`, ``on_failed(key, error)`` is called (`Directory.quarantined` tells it
-    whether this was once too often), and it is run again after the ``backoff``, on the same mailbox. Over its ``budget`` the key is quarantined: what it was sent is dead letters,
-    and sending raises `ActorStopped`, until `Directory.release`. This never concerns other keys, nor the block.
+    whether this was once too often), and it is run again after the ``backoff``, on the same mailbox. Over its
+    ``budget`` the key is quarantined: what it was sent is dead letters, and sending raises `ActorStopped`, until
+    `Directory.release`. This never concerns other keys, nor the block.
 
     Leaving the block closes the mailboxes and lets the actors empty them, for ``grace`` seconds; then it cancels
     them. When the block is cancelled or its body raises, they are cancelled at once, after the body has left. Either
