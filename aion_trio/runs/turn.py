@@ -75,15 +75,19 @@ class Turn:
     def advance(self) -> None:
         """Fire what is due by now, in order; a run whose time-out passed among it is closed (T1, T4, K5)."""
         now_us = self.now_us()
-        deadline_us = self.projection.deadline_us if self.projection.open else None
-        until_us = now_us if deadline_us is None else min(now_us, deadline_us)
-        while self.record.execution is not None and self.projection.open:
-            due = self.record.execution.due(until_us, now_us)
-            if due is None:
-                break
+        while (due := self._next_due(now_us)) is not None:
             self.take(due)
-        if deadline_us is not None and deadline_us <= now_us and self.projection.open:
+        deadline_us = self.projection.deadline_us if self.projection.open else None
+        if deadline_us is not None and deadline_us <= now_us:
             self.close([ev.WORKFLOW_TIMED_OUT, now_us, "run"])
+
+    def _next_due(self, now_us: int) -> Raw | None:
+        """What is due next, by now and by the time-out of the run that is open now: what is due may continue it as new."""
+        execution, projection = self.record.execution, self.projection
+        if execution is None or not projection.open:
+            return None
+        deadline_us = projection.deadline_us
+        return execution.due(now_us if deadline_us is None else min(now_us, deadline_us), now_us)
 
     def take(self, raw: Raw) -> None:
         """Record one stimulus and the events that it causes; without the code they stay owed (K4)."""
