@@ -99,8 +99,12 @@ class TrioGuard(Guard):
     __slots__ = ()
 
     def __init__(self) -> None:
+        """Let AnyIO find its backend, and on Python 3.12 and later watch for calls of the outside, from here on."""
+        from .monitoring import Watch
+
         name = f"anyio._backends._{LIBRARY}"
         sys.modules.setdefault(name, _BackendModule(name))
+        Watch().begin()
 
     def enter(self) -> Any:
         return super().enter(), self._enclose()

@@ -36,8 +36,7 @@ KERNEL_VERSION = 1
 
 
 _PATIENCE = 1000
-_UNSTOPPABLE: list[Any] = []
-"""Coroutines that go on whatever is raised in them. They are kept, because closing one (which Python would do) never returns."""
+"""How often Evicted is raised in one task before it is left suspended for good."""
 
 
 class Kernel:
@@ -255,7 +254,7 @@ class Kernel:
                 coro, task.coro, self.current = task.coro, None, task
                 _finish(coro.throw, Evicted())
                 if getattr(coro, "cr_frame", None) is not None:
-                    _UNSTOPPABLE.append(coro)
+                    _keep_for_ever(coro)
             self.current = None
             for agen in self._asyncgens:
                 _finish(agen.aclose().send, None)
@@ -265,6 +264,13 @@ class Kernel:
         self.runq.clear()
         self.alarms.clear()
         self.idlers.clear()
+
+
+def _keep_for_ever(coro: AnyCoroutine) -> None:
+    """Let a coroutine never be closed: one that goes on whatever is raised in it would hang the program when Python closes it."""
+    import ctypes  # for this alone
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coro))
 
 
 def _finish(resume: Callable[[Any], object], value: object) -> None:

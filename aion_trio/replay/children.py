@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import events as ev
 from ..codec import child_exception_of, decode, digest, encode
-from ..durable import ChildOptions
 from ..events import Raw
+from ..inside import ChildOptions
 from ..kernel.sync import WaitQueue
 from ..kernel.tasks import checkpoint, checkpoint_if_cancelled, yield_turn
 from .state import RunState

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 from .. import events as ev
 from ..codec import encode
-from ..durable import ParentInfo, WorkflowInfo
 from ..errors import InvalidInputError
 from ..events import Raw
+from ..inside import ParentInfo, WorkflowInfo
 from .children import Children
 from .closing import ContinueAsNew
 from .mail import Mail

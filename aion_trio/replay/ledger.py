@@ -61,8 +61,8 @@ class Ledger:
     """
 
     __slots__ = (
-        "_behind", "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal", "outputs",
-        "page", "position", "size_bytes",
+        "_behind", "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal",
+        "outputs", "page", "position", "size_bytes",
     )  # fmt: skip
 
     def __init__(self, workflow_id: str, codec: Codec) -> None:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from aion_trio import events as ev
-from aion_trio.kernel import alarms, anyio_backend, scheduler, scopes, sync
+from aion_trio.kernel import alarms, anyio_primitives, scheduler, scopes, sync
 from aion_trio.kernel.context import local
 from aion_trio.replay import execution, steps
 
@@ -64,7 +64,7 @@ def reversed_batches() -> AbstractContextManager[None]:
 @contextmanager
 def events_by_address() -> Iterator[None]:
     """Events hash by address; AnyIO's memory streams keep them in sets."""
-    with _patched(sync.Event, "__hash__", object.__hash__), _patched(anyio_backend.Event, "__hash__", object.__hash__):
+    with _patched(sync.Event, "__hash__", object.__hash__), _patched(anyio_primitives.Event, "__hash__", object.__hash__):
         yield
 
 
