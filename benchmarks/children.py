@@ -1,0 +1,57 @@
+"""Measurements in a process of their own: memory, import time, what the system counts per process."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .clock import Taken
+
+
+def call(function: str, *args: Any) -> dict[str, float]:
+    """Call a function of this package, named `module.function`, in a new process; the dictionary that it returns."""
+    module, _, name = function.rpartition(".")
+    program = f"import json, sys\nfrom {__package__}.{module} import {name}\nprint(json.dumps({name}(*json.loads(sys.argv[1]))))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(args)], env=environment(), stdout=subprocess.PIPE, check=True, text=True
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def program(text: str, *args: str) -> Taken:
+    """A whole Python process that runs this text: its start and end included."""
+    before = _children_cpu_s()
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", text, *args], env=environment(), check=True, stdout=subprocess.DEVNULL)
+    return Taken(time.perf_counter() - began, _children_cpu_s() - before)
+
+
+def output_of(text: str) -> str:
+    """What a Python process prints that runs this text."""
+    command = [sys.executable, "-c", text]
+    return subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def memory_bytes() -> int:
+    """Memory of this process that is its own alone; pages of a mapped file are not."""
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty:"):
+            return int(line.split()[1]) * 1024
+    raise OSError("this system does not say how much memory a process has for itself")
+
+
+def _children_cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def environment() -> dict[str, str]:
+    """What a child process needs to import what this one can."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
