@@ -46,8 +46,8 @@ SUITE: tuple[Benchmark, ...] = (
 
 
 def chosen(settings: Settings, only: Sequence[str]) -> list[Benchmark]:
-    """The benchmarks that this run is to make; `only` holds beginnings of names, and may name a peer without `--peers`."""
+    """The benchmarks that this run is to make; `only` holds beginnings of names, or names of rows. It may name a peer without `--peers`."""
     if only:
-        return [one for one in SUITE if any(one.name.startswith(name) for name in only)]
+        return [one for one in SUITE if any(one.name.startswith(name) or name.startswith(f"{one.name}.") for name in only)]
     quick = settings.scale is Scale.QUICK
     return [one for one in SUITE if (one.quick or not quick) and (settings.peers or not one.peer)]

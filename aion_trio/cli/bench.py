@@ -1,19 +1,28 @@
-"""`aion-trio bench`: the benchmarks of a source tree."""
+"""`aion-trio bench`: the benchmarks, which are `aion_trio.benchmarks` where the package is installed."""
 
 from __future__ import annotations
 
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import click
+
+import aion_trio
+
+_TREE = Path(aion_trio.__file__).parents[1]
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(options: tuple[str, ...]) -> None:
-    """Measure, as `python -m benchmarks` in a source tree does."""
-    sys.path.insert(0, "")
-    if importlib.util.find_spec("benchmarks") is None:
-        raise click.UsageError("the benchmarks are not part of the installed package; run this in a source tree of aion-trio")
-    sys.exit(subprocess.run([sys.executable, "-m", "benchmarks", *options], check=False).returncode)
+    """Measure on this machine, beside what its disk and LMDB take; `--help` names the options."""
+    if importlib.util.find_spec("aion_trio.benchmarks") is not None:
+        name, path = "aion_trio.benchmarks", sys.path
+    elif (_TREE / "benchmarks").is_dir():  # a checkout that is not installed, or installed in place
+        name, path = "benchmarks", [str(_TREE), *sys.path]
+    else:
+        raise click.UsageError("the benchmarks are not there: neither in the installed package nor in a source tree")
+    program = f"import runpy, sys; sys.path[:] = {path!r}; runpy.run_module({name!r}, run_name='__main__')"
+    sys.exit(subprocess.run([sys.executable, "-c", program, *options], check=False).returncode)

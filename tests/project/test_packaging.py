@@ -1,4 +1,4 @@
-"""What is built is the tree: all of the three folders, and nothing else."""
+"""What is built is the tree: all of the installed folders, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_the_wheel_holds_every_source_file_of_the_three_folders_and_nothing_else(built: Path) -> None:
+def test_the_wheel_holds_every_source_file_of_the_installed_folders_and_nothing_else(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
         assert names == set(sources(SHIPPED))

@@ -7,7 +7,12 @@ from pathlib import Path
 
 TREE = Path(os.environ.get("AION_TRIO_TREE") or Path(__file__).resolve().parents[2])
 
-PACKAGES = {"aion_trio": "aion_trio", "stores": "aion_trio/stores", "supervision": "aion_trio/supervision"}
+PACKAGES = {
+    "aion_trio": "aion_trio",
+    "stores": "aion_trio/stores",
+    "supervision": "aion_trio/supervision",
+    "benchmarks": "aion_trio/benchmarks",
+}
 """The folders of the tree that are installed, and as what."""
 
 
