@@ -78,6 +78,7 @@ class Execution:
         self._kernel.host = self._host
         self._main: Task | None = None
         self._cancel_reason: str | None = None
+        self._closing: Raw = []
         self.finished = False
         self._stimuli: dict[int, Callable[[Raw], None]] = {
             ev.WORKFLOW_STARTED: self._start,
@@ -137,6 +138,7 @@ class Execution:
         kernel.time_us = raw[1]
         kernel.fuel = kernel.full_tank
         if self.finished:
+            self._pass_to_successor(raw)
             return
         self._stimuli[raw[0]](raw)
         kernel.run()
@@ -204,9 +206,22 @@ class Execution:
 
     def _main_ended(self, value: Any, exc: BaseException | None) -> None:
         if not self._kernel.closing:
-            self._run.emit(closing_event(self._run, value, exc, self._cancel_reason, self._host.mail.unconsumed()))
+            closing = closing_event(self._run, value, exc, self._cancel_reason, self._host.mail.unconsumed())
+            self._closing = self._run.emit(closing)
             self.finished = True
             self._kernel.runq.clear()
+
+    def _pass_to_successor(self, raw: Raw) -> None:
+        """What arrived after the code had ended and before that was recorded: its successor gets it, if there is one (S3).
+
+        It happens where a step was owed: its stimulus and those after it are recorded, and the closing is not.
+        """
+        if self._closing[0] != ev.WORKFLOW_CONTINUED_AS_NEW:
+            return
+        if raw[0] == ev.SIGNAL_RECEIVED:
+            self._closing[5].append([raw[2], raw[3], raw[4]])
+        elif raw[0] == ev.CANCEL_REQUESTED and self._closing[6] is None:
+            self._closing[6] = raw[2]
 
     # ---- outputs
 
