@@ -24,7 +24,7 @@ from typing import TypeVar
 
 import trio
 
-from ..errors import AionError
+from ..errors import AionError, AppendOutcomeUnknown
 from ..journal import Journal
 from ..runs import Effect, Runs
 from ..runs.messages import Resume
@@ -112,10 +112,15 @@ class Sweeps:
 
         async def work(lane: Sequence[Obligation]) -> None:
             nonlocal done
-            for row in lane:
-                effect = await self._courier.deliver(row)
-                if effect is Effect.LATER:
-                    self._courier.owe(row)
+            for position, row in enumerate(lane):
+                try:
+                    effect = await self._courier.deliver(row)
+                except AppendOutcomeUnknown:  # the journal or the engine failed for once
+                    effect = Effect.LATER
+                if effect is Effect.LATER:  # what stands behind it may not overtake it
+                    for owed in lane[position:]:
+                        self._courier.owe(owed)
+                    return
                 done += effect is Effect.DONE
 
         await self._side_by_side(list(lanes.values()), lambda lane: lane[0].key.workflow_id, work)
@@ -127,7 +132,10 @@ class Sweeps:
 
         async def resume(workflow_id: str) -> None:
             nonlocal done
-            await self._runs.ask(workflow_id, Resume())
+            try:
+                await self._runs.ask(workflow_id, Resume())
+            except AppendOutcomeUnknown:  # its actor failed for once, and is woken when it starts again
+                return
             done += workflow_id not in self._quarantined
 
         await self._side_by_side(workflow_ids, lambda workflow_id: workflow_id, resume)

@@ -101,8 +101,9 @@ class RunActor:
     actor lives.
     """
 
-    def __init__(self, services: Services, workflow_id: str, mailbox: Mailbox[Message]) -> None:
+    def __init__(self, services: Services, workflow_id: str, mailbox: Mailbox[Message], *, cut_off: bool = False) -> None:
         self._services, self._id, self._mailbox = services, workflow_id, mailbox
+        self._cut_off = cut_off  # an incarnation before this one failed, perhaps between a commit and what follows from it
         self._record: Record | None = None
         self._dispatched = False
 
@@ -180,6 +181,7 @@ class RunActor:
                 if not self._is_durable(turn):
                     raise SequenceConflict(f"workflow {self._id!r}: the append did not reach the disk", 0, 0) from None
         self._durable(turn)
+        self._owe_again()
         if turn.adopted or turn.spoiled:
             self._drop()
         elif record.step_owed and record.quarantine is None:  # a successor whose first step is still to be taken
@@ -217,6 +219,16 @@ class RunActor:
             services.quarantined.pop(self._id, None)
         if turn.events or turn.adopted:
             services.note_change(self._id, ended=changes.summary is not None or turn.record.quarantine is not None)
+
+    def _owe_again(self) -> None:
+        """Hand over what a failed incarnation made durable and may not have handed over; the courier knows what is done."""
+        if self._cut_off:
+            for row in self._services.journal.obligations_of(self._services.key(self._id)):
+                if row.kind in _OUTWARD:
+                    self._services.courier.owe(row)
+                elif row.kind is ObligationKind.WAKE_UP:
+                    self._services.timers.note(row.due_us)
+            self._cut_off = False
 
     def _task_key(self, row: bytes) -> TaskKey:
         run_no, ordinal = run_and_ordinal(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TypeVar
 
 import trio
@@ -11,6 +12,8 @@ from ..supervision import ActorStopped, Backoff, Budget, Directory, Mailbox, Not
 from .actor import RunActor
 from .messages import Message, Wake
 from .services import Services
+
+log = logging.getLogger("aion_trio")
 
 AnswerT = TypeVar("AnswerT")
 
@@ -25,6 +28,7 @@ class Runs:
         self._idle_after, self._limit = idle_after, limit
         self._directory: Directory[str, Message] | None = None
         self._services: Services | None = None
+        self._cut_off: set[str] = set()
         self._waiting: dict[str, trio.Event] = {}
         self._waiting_for_end: dict[str, trio.Event] = {}
 
@@ -110,13 +114,22 @@ class Runs:
         return 0 if self._directory is None else len(self._directory)
 
     async def _activate(self, workflow_id: str, mailbox: Mailbox[Message]) -> None:
-        await RunActor(self._services_of(), workflow_id, mailbox).run()
+        cut_off = workflow_id in self._cut_off
+        self._cut_off.discard(workflow_id)
+        await RunActor(self._services_of(), workflow_id, mailbox, cut_off=cut_off).run()
 
     def _failed(self, workflow_id: str, error: Exception) -> None:
+        """What the actor had in hand is lost with it; the journal still owes it, so the next incarnation is woken to look."""
         directory = self._directory
-        if directory is not None and workflow_id in directory.quarantined:
+        if directory is None:
+            return
+        if workflow_id in directory.quarantined:
             self._services_of().quarantined[workflow_id] = f"the engine failed on it again and again: {error!r}"
             self.note_change(workflow_id)
+        else:
+            log.error("workflow %r: the engine failed on it and starts it again from the journal", workflow_id, exc_info=error)
+            self._cut_off.add(workflow_id)
+            self.tell_wake(workflow_id)
 
     def _live(self) -> Directory[str, Message]:
         if self._directory is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import events as ev
-from ..errors import AionError, JournalCorruptedError, UnknownEventError
+from ..errors import AionError, AppendOutcomeUnknown, JournalCorruptedError, UnknownEventError
 from ..events import Raw
 from ..history import WorkflowStatus
 from ..journal import Projection
@@ -79,7 +79,8 @@ def _open(services: Services, key: WorkflowKey, summary: Summary) -> Record:
     if reason is None:
         try:
             _replay(services, record, stream, summary)
-        except (JournalCorruptedError, UnknownEventError):
+        except (JournalCorruptedError, UnknownEventError, AppendOutcomeUnknown):  # of the journal, not of the code
+            record.evict()
             raise
         except AionError as error:
             reason = f"{type(error).__name__}: {error}"

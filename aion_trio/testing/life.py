@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -80,11 +81,11 @@ async def live(program: Program, store: MemoryStore, ids: SeededIds, perform: Pe
         taped.plan(Fault("apply", nth=death.commit, after=death.after, crash=True))
     lived = Lived(tape=taped.tape)
     try:
-        async with _opened(program, taped, ids, perform) as engine:
+        async with opened(program, taped, ids, perform) as engine:
             lived.recovery_commits = len(taped.tape)
             with trio.fail_after(program.patience):
                 lived.result = await program.scenario(engine)
-            await _rest(store, program.patience)
+            await rest(store, program.patience)
             lived.quarantined = tuple(sorted(engine.quarantined))
     except Exception as error:
         lived.raised = None if taped.crashed else error
@@ -95,7 +96,8 @@ async def live(program: Program, store: MemoryStore, ids: SeededIds, perform: Pe
     return lived
 
 
-def _opened(program: Program, store: Store, ids: SeededIds, perform: Perform) -> Any:
+def opened(program: Program, store: Store, ids: SeededIds, perform: Perform) -> AbstractAsyncContextManager[Engine]:
+    """An engine for the program, with every activity run by `perform`."""
     return open_engine(
         store,
         workflows=program.workflows,
@@ -104,7 +106,7 @@ def _opened(program: Program, store: Store, ids: SeededIds, perform: Perform) ->
     )
 
 
-async def _rest(store: MemoryStore, patience: float) -> None:
+async def rest(store: Store, patience: float) -> None:
     """Wait until every workflow is closed and nothing is owed, or for `patience` seconds of virtual time."""
     pause = patience / 2**_STEPS
     await wait_all_tasks_blocked()
@@ -113,12 +115,12 @@ async def _rest(store: MemoryStore, patience: float) -> None:
         pause *= 2
 
 
-def faults_of_journal(store: MemoryStore) -> list[str]:
+def faults_of_journal(store: Store) -> list[str]:
     """What `verify` says of the journal."""
     return [f"verify: workflow {finding.workflow_id!r}: {finding.what}" for finding in verify_journal(store)]
 
 
-def left_owed(store: MemoryStore) -> list[str]:
+def left_owed(store: Store) -> list[str]:
     """What closed workflows still owe."""
     found: list[str] = []
     for key, records in dump(store).items():
@@ -133,7 +135,7 @@ async def faults_of_recovery(program: Program, store: MemoryStore, seed: int) ->
     copy_records(store, copied)
     seen: list[Any] = []
     for _ in range(2):
-        async with _opened(program, copied, SeededIds(seed), never):
+        async with opened(program, copied, SeededIds(seed), never):
             await wait_all_tasks_blocked()
         seen.append(dump(copied))
     once, twice = seen

@@ -315,7 +315,7 @@ async def outcome(handle: aion.WorkflowHandle[Any]) -> object:
     """How a workflow ended, as a value."""
     try:
         return await handle.result()
-    except aion.AionError as error:
+    except (aion.WorkflowFailedError, aion.WorkflowCancelledError, aion.WorkflowTerminatedError, aion.WorkflowTimedOutError) as error:
         return type(error).__name__
 
 
@@ -394,7 +394,8 @@ async def ending(engine: aion.Engine) -> object:
     await until(engine, "c", "ActivityScheduled")
     await handle.cancel("enough", request_id="c1")
     holder = await engine.start(holds, 1, id="h")
-    await until(engine, "held", "TimerStarted")
+    for workflow_id in ("held", "abandon hangs 1000.0", "abandon sleeps 1000.0"):
+        await until(engine, workflow_id, "WorkflowStarted")
     try:
         await holder.terminate("enough")
     except aion.WorkflowClosedError:

@@ -1,0 +1,160 @@
+"""Fail the n-th call of the store, n = 1, 2, 3 … until the program passes untouched: nothing is lost, nothing done twice.
+
+The engine stays up: what fails is repeated, told to the caller who can repeat it, or done again from the journal (J6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+import aion_trio as aion
+from aion_trio.errors import EngineClosedError
+from aion_trio.stores import Fault, FaultyStore, LmdbStore, MemoryStore, Store, StoreFailed, StoreFull
+from aion_trio.testing import run_virtual
+from aion_trio.testing.comparison import Told, first_difference, histories, tellings
+from aion_trio.testing.effects import WatchedEffects
+from aion_trio.testing.life import Program, SeededIds, left_owed, opened, program_of, rest
+from aion_trio.testing.tape import TapedStore
+
+from .crash_scenarios import ACTIVITIES, CHAPTERS, WORKFLOWS
+
+READS = ("head", "history", "summary", "mark", "obligation", "obligations", "obligations_of", "runs")
+PATIENCE = 86_400.0
+
+FAILING_WRITES = {
+    "full": (StoreFull("no room"), False),
+    "failed before it took effect": (StoreFailed("lost"), False),
+    "failed after it took effect": (StoreFailed("not known"), True),
+}
+
+
+class Outcome:
+    """What a program came to under one fault."""
+
+    def __init__(self) -> None:
+        self.result: object = None
+        self.faults: list[str] = []
+        self.met = True
+        self.told: dict[str, list[Told]] = {}
+
+
+async def persistent(program: Program, engine: aion.Engine) -> object:
+    """Clients that try again when they are told that nothing, or nothing certain, was done, or that the engine restarts."""
+    for _ in range(5):
+        try:
+            return await program.scenario(engine)
+        except (aion.JournalFullError, aion.AppendOutcomeUnknown, EngineClosedError):
+            await trio.sleep(0.5)
+    raise AssertionError("the clients gave up")
+
+
+async def outcome_of(program: Program, fault: Fault | None, store: MemoryStore) -> Outcome:
+    """Run the program on a store with one fault; a fault that met the opening is met by opening again."""
+    outcome = Outcome()
+    faulty = TapedStore(store)
+    if fault is not None:
+        faulty.plan(fault)
+    effects = WatchedEffects(store, program.config.namespace, program.config.clock)
+    with trio.fail_after(program.patience):
+        try:
+            await _once(program, faulty, effects, outcome)
+        except aion.AppendOutcomeUnknown:
+            assert not faulty.tape, "the opening alone may fail"
+            await _once(program, faulty, effects, outcome)
+    outcome.faults += [*left_owed(store), *effects.faults(lives=2 if fault is not None and fault.operation == "obligations" else 1)]
+    outcome.met = not faulty.pending
+    outcome.told = tellings(histories(store), "any")
+    return outcome
+
+
+async def _once(program: Program, store: Store, effects: WatchedEffects, outcome: Outcome) -> None:
+    async with opened(program, store, SeededIds(0), effects.perform) as engine:
+        outcome.result = await persistent(program, engine)
+        await rest(store, program.patience)
+        assert not engine.quarantined, engine.quarantined
+
+
+def fail_everywhere(chapter: str, make: Callable[[int], Fault]) -> int:
+    """Fail the n-th call for every n that the program meets; how many there were."""
+    found = CHAPTERS[chapter]
+    program = program_of(found.clients, (WORKFLOWS, ACTIVITIES, ()), aion.EngineConfig(resident_limit=found.resident_limit), PATIENCE)
+    undisturbed = run_virtual(outcome_of, program, None, MemoryStore())
+    assert undisturbed.faults == []
+    for nth in range(1, 1000):
+        outcome = run_virtual(outcome_of, program, make(nth), MemoryStore())
+        if not outcome.met:
+            return nth - 1
+        assert outcome.faults == [], f"call {nth}"
+        assert outcome.result == undisturbed.result, f"call {nth}"
+        assert not first_difference(undisturbed.told, outcome.told), f"call {nth}"
+    raise AssertionError("the program never passed untouched")
+
+
+@pytest.mark.parametrize("how", FAILING_WRITES)
+@pytest.mark.parametrize("chapter", ["kin", "gossip", "policies", "generations"])
+def test_a_write_that_fails_loses_and_doubles_nothing(chapter: str, how: str) -> None:
+    """J1, J6: full before it took effect; failed before or after, and the engine cannot know which."""
+    error, after = FAILING_WRITES[how]
+    assert fail_everywhere(chapter, lambda nth: Fault("apply", nth=nth, error=error, after=after)) > 10
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize("chapter", ["kin", "gossip"])
+def test_a_read_that_fails_loses_and_doubles_nothing(chapter: str, operation: str) -> None:
+    """What an actor had in hand when a read failed under it is still owed by the journal, and is done.
+
+    A failed look at what is due restarts timers, activities and runs, as another process would: attempts are repeated once.
+    """
+    fail_everywhere(chapter, lambda nth: Fault(operation, nth=nth, error=StoreFailed("unreadable for once")))
+
+
+@pytest.mark.parametrize("how", FAILING_WRITES)
+def test_many_writes_that_fail_lose_nothing(how: str) -> None:
+    """Every third commit fails, for as long as the program runs."""
+    error, after = FAILING_WRITES[how]
+    program = program_of(CHAPTERS["kin"].clients, (WORKFLOWS, ACTIVITIES, ()), aion.EngineConfig(), PATIENCE)
+
+    async def run(failing: bool) -> Outcome:
+        store = MemoryStore()
+        faulty = TapedStore(store)
+        if failing:
+            faulty.plan(*[Fault("apply", nth=nth, error=error, after=after) for nth in range(3, 300, 3)])
+        effects = WatchedEffects(store, program.config.namespace, program.config.clock)
+        outcome = Outcome()
+        await _once(program, faulty, effects, outcome)
+        outcome.faults = [*left_owed(store), *effects.faults(lives=1)]
+        return outcome
+
+    undisturbed, outcome = run_virtual(run, False), run_virtual(run, True)
+    assert (outcome.result, outcome.faults) == (undisturbed.result, [])
+
+
+@pytest.mark.parametrize("how", FAILING_WRITES)
+async def test_a_write_that_fails_on_disk_loses_and_doubles_nothing(how: str, tmp_path: Path) -> None:
+    """The same with the writer's thread, on LMDB: the store is opened again before the next batch."""
+    error, after = FAILING_WRITES[how]
+    nth, met = 0, True
+    while met:
+        nth += 1
+        inner = LmdbStore.open(tmp_path / str(nth))
+        try:
+            met = await _on_disk(inner, Fault("apply", nth=nth, error=error, after=after))
+        finally:
+            inner.close()
+    assert nth > 5
+
+
+async def _on_disk(inner: Store, fault: Fault) -> bool:
+    faulty = FaultyStore(inner)
+    faulty.plan(fault)
+    chapter = CHAPTERS["letters"]
+    program = program_of(chapter.clients, (WORKFLOWS, ACTIVITIES, ()), aion.EngineConfig(), PATIENCE)
+    async with aion.open_engine(faulty, workflows=WORKFLOWS, activities=ACTIVITIES) as engine:
+        assert await persistent(program, engine) == [[1, 2, 3], "heard 3"]
+    assert [len(raws) for raws in histories(inner).values()] == [11]
+    assert left_owed(inner) == []
+    return not faulty.pending
