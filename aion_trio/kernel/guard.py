@@ -17,7 +17,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 from ..errors import WorkflowRuleError
-from .context import local
+from .context import local, set_aside
 
 LIBRARY = "aion"
 _MISSING: Any = object()
@@ -88,7 +88,8 @@ class _BackendModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name != "backend_class":
             raise AttributeError(name)
-        from .anyio_backend import Backend
+        with set_aside():  # the first use may be in the middle of a step, and imports read files
+            from .anyio_backend import Backend
 
         return Backend
 

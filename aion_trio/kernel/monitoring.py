@@ -47,6 +47,8 @@ class Watch:
     def __init__(self) -> None:
         self._advice: dict[Any, tuple[str, str]] = {}
         self._tool: int | None = None
+        self._disable: Any = getattr(_MONITORING, "DISABLE", None)  # held here: module names are gone at the program's end
+        self._local = local
 
     def begin(self) -> bool:
         """Watch from here on; whether that is possible on this Python, in this process."""
@@ -96,9 +98,9 @@ class Watch:
             found = self._advice.get(function)
         except TypeError:  # it cannot be hashed
             found = None
-        if found is None:
-            return _MONITORING.DISABLE
-        if local.kernel is not None:
+        if found is None or code.co_filename.startswith("<frozen importlib"):  # an import reads files, and that is no harm
+            return self._disable
+        if self._local.kernel is not None:
             what, advice = found
             refuse(f"{what} was called in workflow code", advice)
         return None
