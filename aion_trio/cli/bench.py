@@ -11,12 +11,14 @@ import click
 
 import aion_trio
 
+from .verbs import verb
+
 _TREE = Path(aion_trio.__file__).parents[1]
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def command(options: tuple[str, ...]) -> None:
+@verb("bench", "bench", "bench --help", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(arguments: tuple[str, ...]) -> None:
     """Measure on this machine, beside what its disk and LMDB take; `--help` names the options."""
     if importlib.util.find_spec("aion_trio.benchmarks") is not None:
         name, path = "aion_trio.benchmarks", sys.path
@@ -25,4 +27,4 @@ def command(options: tuple[str, ...]) -> None:
     else:
         raise click.UsageError("the benchmarks are not there: neither in the installed package nor in a source tree")
     program = f"import runpy, sys; sys.path[:] = {path!r}; runpy.run_module({name!r}, run_name='__main__')"
-    sys.exit(subprocess.run([sys.executable, "-c", program, *options], check=False).returncode)
+    sys.exit(subprocess.run([sys.executable, "-c", program, *arguments], check=False).returncode)

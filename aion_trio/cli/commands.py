@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import click
 
@@ -12,42 +13,85 @@ from aion_trio.errors import AionError
 from aion_trio.stores import StoreError
 
 from .hints import hint_for
+from .verbs import SETTINGS, Verbs
 
-VERBS = {"demo": "demo", "journal": "journal", "bench": "bench"}
-"""Each verb, and the module of this package that holds it as `command`."""
+TABLE = {
+    "demo": "demo:command",
+    "new": "new:command",
+    "dev": "dev:command",
+    "serve": "serve:command",
+    "workflow": "workflow:command",
+    "journal": "journal:command",
+    "recovery": "inspection:recovery",
+    "tree": "inspection:tree",
+    "bench": "bench:command",
+    "completion": "completion:command",
+}
+"""Each verb, and where it is in this package."""
+
+DOC = """Durable execution for Trio: workflows that survive kill -9.
+
+Begin with `aion-trio demo`: it runs orders through an engine that it kills again and again. `aion-trio new` makes a project
+of your own. Exit status: 0 success, 1 a failure that was found, 2 wrong usage.
+"""
 
 
-class Verbs(click.Group):
-    """The verbs of `aion-trio`, loaded when they are asked for."""
+class Root(Verbs):
+    """The command `aion-trio`. Whatever a verb fails with ends here, as one line and a hint on standard error."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+    table = TABLE
+    examples = ("demo", "new shop", "dev shop.workflows", "workflow list --status failed")
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = importlib.import_module(f".{VERBS[cmd_name]}", __package__).command
-        return command
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line, and in standalone mode exit with its status."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.UsageError as error:
+            _refuse(error)
+        except click.ClickException as error:
+            fail(error.format_message(), "", error.exit_code)
+        except click.Abort:
+            fail("interrupted", "")
+        except (AionError, StoreError, OSError) as error:
+            fail(str(error), hint_for(error))
+        sys.exit(status if isinstance(status, int) else 0)
 
 
-@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(aion_trio.__version__, prog_name="aion-trio")
-@click.pass_context
-def root(context: click.Context) -> None:
-    """Durable execution for Trio: workflows that survive kill -9.
+def fail(message: str, hint: str, status: int = 1) -> NoReturn:
+    """Say in one line what is wrong, and in another what to do; exit."""
+    click.echo(f"aion-trio: {' '.join(message.split())}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    sys.exit(status)
 
-    Begin with `aion-trio demo`: it runs orders through an engine that it kills again and again.
-    """
+
+def _refuse(error: click.UsageError) -> NoReturn:
+    """Refuse wrong usage; where the command alone was given, its help says what it takes."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+        sys.exit(0)
+    path = error.ctx.command_path if error.ctx is not None else "aion-trio"
+    fail(error.format_message(), f"`{path} --help` shows what it takes, with examples", error.exit_code)
+
+
+def _root(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
+root = Root("aion-trio", callback=click.pass_context(_root), help=DOC, invoke_without_command=True, context_settings=dict(SETTINGS))
+click.version_option(aion_trio.__version__, prog_name="aion-trio")(root)
+
+
 def run() -> None:
     """Run the command line. Exit status: 0 success, 1 a failure that was found, 2 wrong usage."""
-    try:
-        root(prog_name="aion-trio")
-    except (AionError, StoreError, OSError) as error:
-        click.echo(f"aion-trio: {error}", err=True)
-        if hint := hint_for(error):
-            click.echo(f"hint: {hint}", err=True)
-        sys.exit(1)
+    root(prog_name="aion-trio")

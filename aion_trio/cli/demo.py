@@ -19,6 +19,8 @@ from aion_trio.demo.orders import take
 from aion_trio.demo.screen import open_screen, recoveries_table, summary_table
 from aion_trio.demo.verdict import find_faults
 
+from .verbs import verb
+
 FAULTS_SHOWN = 20
 
 
@@ -42,7 +44,7 @@ def home_of(keep: Path | None) -> Path:
     return keep
 
 
-@click.command()
+@verb("demo", "demo", "demo --kills 10 --seed 7 --keep ./demo-run")
 @click.option("--kills", default=6, show_default=True, type=click.IntRange(0, 100), help="How often the engine is killed.")
 @click.option("--orders", default=240, show_default=True, type=click.IntRange(1, 5000), help="How many orders are taken in.")
 @click.option("--seed", default=None, type=int, help="Draws the moments of the kills; printed if not given.")

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from aion_trio import errors, stores
 
+_LOCKED = "stop that process, or use a verb that only reads, such as `journal stats` or `workflow list --journal`"
+_FULL = "nothing was lost; make room and try again"
+_MODE = "check the directory's owner and permissions"
+_DAMAGE = "`aion-trio journal verify` lists all damage; other workflows are not affected"
+
 _HINTS: dict[type[Exception], str] = {
-    errors.JournalLockedError: "stop that process, or use a command that only reads, such as `journal stats`",
-    stores.StoreLocked: "stop that process, or use a command that only reads, such as `journal stats`",
-    errors.JournalFullError: "nothing was lost; make room and try again",
-    stores.StoreFull: "nothing was lost; make room and try again",
-    errors.JournalNotWritableError: "check the directory's owner and permissions",
-    stores.StoreNotWritable: "check the directory's owner and permissions",
-    errors.JournalCorruptedError: "`journal verify` lists all damage; other workflows are not affected",
-    stores.CorruptRecord: "`journal verify` lists all damage; other workflows are not affected",
-    errors.WorkflowAlreadyStartedError: "a history is imported under its own id; import it into another journal",
+    errors.JournalLockedError: _LOCKED,
+    stores.StoreLocked: _LOCKED,
+    errors.JournalFullError: _FULL,
+    stores.StoreFull: _FULL,
+    errors.JournalNotWritableError: _MODE,
+    stores.StoreNotWritable: _MODE,
+    errors.JournalCorruptedError: _DAMAGE,
+    stores.CorruptRecord: _DAMAGE,
+    errors.WorkflowNotFoundError: "`aion-trio workflow list` shows the ids; --namespace and --journal say where to look",
 }
 
 
 def hint_for(error: BaseException) -> str:
     """The hint for an error of this kind; empty where the message says it all."""
-    return next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+    own = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+    if own or not isinstance(error, errors.AionError):
+        return own
+    from aion_trio.protocol import kind_of
+
+    kind = kind_of(error)
+    return "" if kind.code in ("internal_error", "aion") else kind.hint

@@ -1,0 +1,86 @@
+"""`aion-trio workflow list` and `count`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.markup import escape
+
+from aion_trio.engine import WorkflowSummary
+
+from .output import OUTPUT, Format, attributes_text, console, show_array, show_json, status_text, table_of, when
+from .parameters import filter_options
+from .places import Place, Readable, place_options, read
+from .verbs import verb
+
+USUAL_LIMIT = 100
+
+
+@verb(
+    "list",
+    "workflow list --status running --status paused",
+    "workflow list --type checkout --attribute shop=Ulm --started-after 2h",
+    "workflow list --journal orders.aion -o json | jq -r '.[].id'",
+)
+@click.option("--limit", type=click.IntRange(1), help=f"At most so many.  [default: {USUAL_LIMIT}, all as json]")
+@OUTPUT
+@place_options
+@filter_options
+def list_workflows(place: Place, where: dict[str, Any], output: Format, limit: int | None) -> None:
+    """List workflows, one line each: the newest run of each id."""
+
+    async def work(source: Readable) -> None:
+        found = source.list_workflows(**where)
+        if output is Format.JSON:
+            await show_array(_first(found, limit))
+        else:
+            await _show_table(found, limit or USUAL_LIMIT)
+
+    read(place, work)
+
+
+async def _first(found: Any, limit: int | None) -> Any:
+    count = 0
+    async for summary in found:
+        if count == limit:
+            return
+        count += 1
+        yield summary
+
+
+async def _show_table(found: Any, limit: int) -> None:
+    table = table_of(("id", "type", "status", "started", "closed", "attributes"))
+    more = False
+    async for summary in found:
+        if table.row_count == limit:
+            more = True
+            break
+        table.add_row(*_cells(summary))
+    console().print(table if table.row_count else "no workflows", highlight=False)
+    if more:
+        click.echo(f"there are more than {limit}; --limit N shows more", err=True)
+
+
+def _cells(summary: WorkflowSummary) -> list[str]:
+    return [
+        escape(summary.id),
+        escape(summary.type),
+        status_text(summary.status.value),
+        when(summary.started_at),
+        when(summary.closed_at),
+        escape(attributes_text(summary.attributes)),
+    ]
+
+
+@verb("count", "workflow count", "workflow count --status failed --started-after 1d --journal orders.aion")
+@OUTPUT
+@place_options
+@filter_options
+def count(place: Place, where: dict[str, Any], output: Format) -> None:
+    """Count the workflows that match."""
+    found = read(place, lambda source: source.count_workflows(**where))
+    if output is Format.JSON:
+        show_json({"count": found})
+    else:
+        click.echo(found)

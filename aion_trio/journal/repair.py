@@ -1,0 +1,116 @@
+"""Make a journal's index rows anew, from its histories (H2, R2).
+
+Events are the truth and every row follows from them, so a workflow whose rows are wrong is taken out and written again
+from its own frames, byte for byte, with the rows that its events call for. What only a replay can tell (the wake-up) is
+owed as a step, as after an import: the next engine replays each open run and writes the rest. All this happens in a copy,
+which takes the journal's place when it is whole; a crash at any moment leaves the journal as it was, or mended.
+
+A history of which an event record is damaged is left alone, since what it did cannot be told from what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..codec import decode_frame
+from ..errors import AionError
+from ..history import chains
+from ..stores import LmdbStore, StoreError
+from ..stores.contract import Append, Finding, ObligationKind, Open, RunRow, Store, WorkflowKey
+from ..stores.dump import each_frame, each_key
+from . import rows
+from .projection import Projection
+from .replacement import beside, exchange
+from .verification import verify_journal
+
+
+@dataclass(slots=True)
+class Repair:
+    """What a repair found and did: ids whose rows were made anew, what is still wrong, and where the old journal is kept."""
+
+    found: list[Finding] = field(default_factory=list[Finding])
+    rebuilt: list[str] = field(default_factory=list[str])
+    remaining: list[Finding] = field(default_factory=list[Finding])
+    kept: str = ""
+
+
+def repair_journal(directory: Path, *, dry_run: bool = False) -> Repair:
+    """Mend the journal in a directory; takes the writer's lock, so no engine may have it.
+
+    Raises `StoreLocked`, `StoreFull` and what opening a journal raises; then the journal is as it was.
+    """
+    with closing(LmdbStore.open(directory)) as store:
+        done = Repair(verify_journal(store))
+        if not done.found:
+            return done
+        with beside(directory, "repair") as copy:
+            store.backup(copy)
+            with closing(LmdbStore.open(copy)) as mended:
+                done.rebuilt = _rebuild(mended, done.found)
+                done.remaining = verify_journal(mended)
+            if done.rebuilt and not dry_run:
+                done.kept = _put_in_place(directory, copy)
+    return done
+
+
+def rebuilt_appends(store: Store, key: WorkflowKey) -> list[Append]:
+    """The appends that make this workflow, with all its rows, in a store that does not know it.
+
+    Raises `CorruptRecord` or an `AionError` if its events cannot be read, or are no history.
+    """
+    projection = Projection()
+    appends: list[Append] = []
+    runs: dict[int, RunRow] = {}
+    for frame in each_frame(store, key):
+        for raw in decode_frame(frame.data, frame.count):
+            projection.apply(raw)
+        changes = projection.take()
+        runs.update({run.run_no: run for run in changes.runs})
+        before = frame.first_seq - 1
+        appends.append(
+            Append(key, before, frame.data, frame.count, changes.summary, changes.runs, changes.opens, changes.closes, changes.marks)
+        )
+    if projection.run is None:
+        raise AionError(f"workflow {key.workflow_id!r} has no event that starts it")
+    chains(list(runs.values()), key.workflow_id)
+    if projection.open:
+        step = Open(ObligationKind.STEP, b"", payload=rows.payload_of(projection.head))
+        appends.append(Append(key, projection.head, opens=[step]))
+    return appends
+
+
+def _rebuild(store: Store, found: list[Finding]) -> list[str]:
+    """Write every workflow anew that is found fault with and can be read; faults of no workflow concern all of them."""
+    named = {finding.workflow_id for finding in found}
+    keys = [key for key in each_key(store) if "" in named or key.workflow_id in named]
+    rebuilt: list[str] = []
+    for key in keys:
+        try:
+            appends = rebuilt_appends(store, key)
+        except (AionError, StoreError):
+            continue  # its events are damaged: `remaining` tells of it
+        store.purge([key])
+        for outcome in store.apply(appends):
+            if not isinstance(outcome, int):
+                raise outcome
+        rebuilt.append(key.workflow_id)
+    return rebuilt
+
+
+def _put_in_place(directory: Path, copy: Path) -> str:
+    """Swap the mended copy in; the old journal goes to the first free name beside it."""
+    exchange(directory, copy)
+    place = directory.absolute()
+    kept = next(path for path in _names(place) if not path.exists())
+    copy.rename(kept)
+    return str(kept)
+
+
+def _names(place: Path) -> Iterator[Path]:
+    number = 1
+    while True:
+        yield place.with_name(f"{place.name}.before-repair" + (f"-{number}" if number > 1 else ""))
+        number += 1

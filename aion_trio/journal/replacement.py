@@ -1,0 +1,95 @@
+"""A journal's directory replaced by another one, at once: what `compact` and `repair` end with.
+
+The other directory is made beside the journal, under a name that no engine opens, and is whole and durable before it is
+swapped in. The swap is one call of the system that exchanges two names, so whoever opens the journal finds the old one or
+the new one. After a crash before it, only a directory is left over; after it, the old journal is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..errors import AionError, JournalNotWritableError
+from ..stores import LmdbStore
+from ..stores.dump import each_key
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # Linux, renameat2
+_RENAME_SWAP = 2  # macOS, renamex_np
+
+
+def compact_journal(directory: Path, destination: Path | None = None) -> tuple[int, int]:
+    """Copy a journal without its free pages, to `destination` or into its own place; bytes before and after.
+
+    Takes the writer's lock, so no engine may have it. Raises `StoreLocked`, `StoreFull` and what opening a journal raises;
+    then the journal is as it was.
+    """
+    with closing(LmdbStore.open(directory)) as store:
+        before = store.stats().size_bytes
+        if destination is not None:
+            store.backup(destination)
+            return before, _size_of(destination)
+        with beside(directory, "compact") as copy:
+            store.backup(copy)
+            _require_same(store, copy)
+            after = _size_of(copy)
+            exchange(directory, copy)  # what `beside` removes now is the old one
+    return before, after
+
+
+@contextmanager
+def beside(directory: Path, purpose: str) -> Iterator[Path]:
+    """A path beside the journal for a directory that is yet to be made; what is there when the block ends is removed."""
+    place = directory.absolute()
+    copy = place.with_name(f".{place.name}.{purpose}-{os.getpid()}")
+    try:
+        yield copy
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two directories of one file system change their names with each other, in one step, durably.
+
+    Raises `JournalNotWritableError` where the system or the file system cannot; then nothing was changed.
+    """
+    if _exchange(os.fsencode(one.absolute()), os.fsencode(other.absolute())):
+        code = ctypes.get_errno()
+        reason = "this file system cannot exchange names" if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP) else os.strerror(code)
+        raise JournalNotWritableError(f"the journal {one} cannot be replaced at once: {reason}; use a destination and move it by hand")
+    fd = os.open(one.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _exchange(one: bytes, other: bytes) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        if sys.platform == "darwin":
+            return int(libc.renamex_np(one, other, _RENAME_SWAP))
+        return int(libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE))
+    except AttributeError:
+        ctypes.set_errno(errno.ENOSYS)
+        return -1
+
+
+def _size_of(directory: Path) -> int:
+    with closing(LmdbStore.open(directory, read_only=True)) as store:
+        return store.stats().size_bytes
+
+
+def _require_same(store: LmdbStore, copy: Path) -> None:
+    """Look at each history's head in the copy before it takes the journal's place."""
+    with closing(LmdbStore.open(copy, read_only=True)) as copied:
+        for key in each_key(store):
+            if store.head(key) != copied.head(key):
+                raise AionError(f"the copy {copy} lacks events of {key.workflow_id!r}; the journal is as it was")
