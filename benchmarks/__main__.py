@@ -18,7 +18,9 @@ from .settings import Scale, Settings
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure aion-trio beside the floor that the machine sets.")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only benchmarks whose names begin so; see --list")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="only these benchmarks, such as step, replay or replay.fan_out; see --list"
+    )
     parser.add_argument("--list", action="store_true", help="name the benchmarks and the parts")
     parser.add_argument("--path", type=Path, default=Path(), help="a directory on the disk to measure (default: the current one)")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default 5, quick 3)")

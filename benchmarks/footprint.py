@@ -44,8 +44,8 @@ def import_time(statement: str) -> Taken:
 
 
 def import_rows(settings: Settings) -> Iterator[Row]:
-    """Imports beside Trio's, and a whole program beside one that only runs Trio."""
-    rounds = settings.pick(3, 15)
+    """Imports beside Trio's."""
+    rounds = settings.pick(settings.rounds, 15)
     found = alternate(
         rounds,
         {
@@ -61,10 +61,11 @@ def import_rows(settings: Settings) -> Iterator[Row]:
     yield timed_row(about, found["aion"])
     what = "import what a program with workflows uses"
     yield timed_row(About("import.names", what, "import", floor=floor.name, by_cpu=True), found["names"])
-    yield from _hello_rows(settings, rounds)
 
 
-def _hello_rows(settings: Settings, rounds: int) -> Iterator[Row]:
+def hello_rows(settings: Settings) -> Iterator[Row]:
+    """A whole program beside one that only runs Trio."""
+    rounds = settings.pick(settings.rounds, 15)
     with settings.directory() as directory:
         numbers = iter(range(rounds))
         found = alternate(

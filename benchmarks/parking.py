@@ -42,8 +42,8 @@ def rows(settings: Settings) -> Iterator[Row]:
     seconds = tuple(one["seconds"] for one in found[many])
     about = f"open and sweep with {many} parked"
     yield Row("parking.open", about, "opening", seconds, targets=(Target("≤ 1 s", 1.0),))
-    less = About(f"parking.memory_{few}", f"an engine opened on {few} parked, memory of its own", "process")
+    less = About("parking.memory.few", f"an engine opened on {few} parked, memory of its own", "process")
     yield sized_row(less, [one["bytes"] for one in found[few]])
     flat = Target("flat (≤ 1.1 ×)", 1.1, less.name)
-    more = About(f"parking.memory_{many}", f"an engine opened on {many} parked", "process", targets=(flat,))
+    more = About("parking.memory.many", f"an engine opened on {many} parked", "process", targets=(flat,))
     yield sized_row(more, [one["bytes"] for one in found[many]])

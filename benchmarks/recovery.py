@@ -59,7 +59,7 @@ def in_flight_rows(settings: Settings, count: int) -> Iterator[Row]:
         rounds = [recovered(directory / "journal", 0) for _ in range(settings.few)]
     target = Target("≥ 5000 a second", 1 / 5000)
     for name, what, at in (("sweep", "until all are back and dispatched", 0), ("finish", "until all have completed", 1)):
-        about = About(f"recovery.in_flight_{count}.{name}", f"{count} runs in flight at a crash, {what}", "run", targets=(target,))
+        about = About(f"recovery.in_flight.{count}.{name}", f"{count} runs in flight at a crash, {what}", "run", targets=(target,))
         yield timed_row(about, [pair[at] / count for pair in rounds])
 
 
@@ -72,10 +72,10 @@ def parked_rows(settings: Settings) -> Iterator[Row]:
         with settings.directory() as directory:
             journal_of(directory / "journal", template, owed, parked)
             found[parked] = [recovered(directory / "journal", parked)[0] for _ in range(settings.few)]
-    less = f"recovery.parked_{few}"
+    less = "recovery.parked.few"
     yield timed_row(About(less, f"sweep: {owed} runs in flight beside {few} parked", "sweep"), found[few])
     target = Target(f"as beside {few} (≤ 1.25 ×)", 1.25, less)
-    about = About(f"recovery.parked_{many}", f"sweep: {owed} runs in flight beside {many} parked", "sweep", targets=(target,))
+    about = About("recovery.parked.many", f"sweep: {owed} runs in flight beside {many} parked", "sweep", targets=(target,))
     yield timed_row(about, found[many])
 
 

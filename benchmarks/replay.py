@@ -174,7 +174,7 @@ def length_rows(settings: Settings) -> Iterator[Row]:
             with closing(LmdbStore.open(disk.path, read_only=True)) as store:
                 rounds = [timed(partial(repeat, partial(disk.replay, store), times), times * disk.events) for _ in range(settings.rounds)]
             disk.bare.close()
-        about = About(f"replay.events_{events}", f"replay from LMDB, a history of {events} events", "event", by_cpu=True)
+        about = About(f"replay.events.{events}", f"replay from LMDB, a history of {events} events", "event", by_cpu=True)
         yield timed_row(about, rounds)
 
 

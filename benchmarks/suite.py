@@ -34,20 +34,24 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark("fan_out", steps.fan_out_rows),
     Benchmark("long_run", steps.long_run_rows),
     *(Benchmark(f"throughput.{n}", partial(throughput.rows, in_flight=n), quick=n < 10_000) for n in throughput.IN_FLIGHT),
-    Benchmark("recovery.in_flight_1000", partial(recovery.in_flight_rows, count=1000)),
-    Benchmark("recovery.in_flight_10000", partial(recovery.in_flight_rows, count=10_000), quick=False),
+    Benchmark("recovery.in_flight.1000", partial(recovery.in_flight_rows, count=1000)),
+    Benchmark("recovery.in_flight.10000", partial(recovery.in_flight_rows, count=10_000), quick=False),
     Benchmark("recovery.parked", recovery.parked_rows),
     Benchmark("recovery.children", recovery.broken_rows),
     Benchmark("parking", parking.rows),
     Benchmark("import", footprint.import_rows),
+    Benchmark("hello", footprint.hello_rows),
     Benchmark("memory", footprint.memory_rows, quick=False),
     *(Benchmark(name, run, quick=False, peer=True) for name, run in peer_rows.BY_PEER),
 )
 
 
 def chosen(settings: Settings, only: Sequence[str]) -> list[Benchmark]:
-    """The benchmarks that this run is to make; `only` holds beginnings of names, or names of rows. It may name a peer without `--peers`."""
+    """The benchmarks that this run is to make; `only` holds names, parts of names up to a dot, or names of rows.
+
+    A peer may be named without `--peers`.
+    """
     if only:
-        return [one for one in SUITE if any(one.name.startswith(name) or name.startswith(f"{one.name}.") for name in only)]
+        return [one for one in SUITE if any(f"{one.name}.".startswith(f"{name}.") or name.startswith(f"{one.name}.") for name in only)]
     quick = settings.scale is Scale.QUICK
     return [one for one in SUITE if (one.quick or not quick) and (settings.peers or not one.peer)]

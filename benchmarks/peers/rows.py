@@ -75,7 +75,7 @@ def on_postgres(settings: Settings, peer: Peer, name: str, title: str) -> Iterat
 
 BY_PEER: tuple[tuple[str, Callable[[Settings], Iterator[Row]]], ...] = (
     ("peer.temporal", temporal),
-    ("peer.dbos.", dbos_sqlite),
+    ("peer.dbos", dbos_sqlite),
     ("peer.dbos_postgres", partial(on_postgres, peer=DBOS, name="dbos_postgres", title="DBOS on PostgreSQL")),
     ("peer.absurd", partial(on_postgres, peer=ABSURD, name="absurd", title="Absurd on PostgreSQL")),
 )
