@@ -6,6 +6,7 @@ The client for Trio and asyncio and the one for threads send these, each in its 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -57,6 +58,10 @@ class Address:
     id: str
     chain: str | None = None
     bound: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.bound is not None and not re.fullmatch("[0-9a-f]{32}", self.bound):
+            raise InvalidInputError(f"a run id is 32 hexadecimal digits, found {self.bound!r}", "run_id")
 
     @property
     def path(self) -> str:

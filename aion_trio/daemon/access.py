@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ def require_safe(config: DaemonConfig) -> None:
         raise ConfigurationError("tls_certificate and tls_key belong together; one of them is missing", "configuration")
     if config.tls_client_ca and not config.tls_certificate:
         raise ConfigurationError("tls_client_ca needs tls_certificate and tls_key", "configuration")
+    _require_readable(config)
     if address.local or _tokens(config) or config.tls_client_ca:
         if address.local or config.hosts or not _is_wildcard(address):
             return
@@ -133,6 +135,19 @@ def require_safe(config: DaemonConfig) -> None:
         "tls_client_ca, or listen on 127.0.0.1 or a Unix socket",
         "configuration",
     )
+
+
+def _require_readable(config: DaemonConfig) -> None:
+    """Load the TLS files once, so that a wrong one is told before anything is opened."""
+    if not config.tls_certificate:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(config.tls_certificate, config.tls_key)
+        if config.tls_client_ca:
+            context.load_verify_locations(config.tls_client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"the TLS files cannot be used: {error}", "configuration") from None
 
 
 def _is_wildcard(address: Address) -> bool:

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope as AsgiScope, Send
 
 import aion_trio
@@ -71,7 +71,7 @@ class Api:
         ]
         starlette = Starlette(routes=routes, exception_handlers={HTTPException: _http_exception})
         starlette.router.redirect_slashes = False
-        return Front(starlette, self.meters)
+        return Front(starlette, self.meters, self.config.header_limit_bytes)
 
     # ---- endpoints
 
@@ -182,8 +182,8 @@ class Api:
 class Front:
     """What every request passes: routing by the path as it was sent, headers for browsers, a count and a time."""
 
-    def __init__(self, app: ASGIApp, meters: metrics.Meters) -> None:
-        self._app, self._meters = app, meters
+    def __init__(self, app: ASGIApp, meters: metrics.Meters, header_limit_bytes: int) -> None:
+        self._app, self._meters, self._header_limit_bytes = app, meters, header_limit_bytes
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer a request. An id with a slash is sent as `%2F`, and stays one part of the path."""
@@ -198,12 +198,19 @@ class Front:
                 message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
+        app: ASGIApp = self._app
+        if (size := _head_size(scope)) > self._header_limit_bytes:  # the parser limits only what arrives in pieces
+            app = _problem(refused("headers_too_large", f"a head of {size} bytes exceeds the limit of {self._header_limit_bytes}"))
         try:
-            await self._app(scope, receive, send_on)
+            await app(scope, receive, send_on)
         except (ClientLeft, ClientDisconnect):
             pass
         finally:
             self._meters.request(scope.get("aion_trio.operation", "none"), status, loop.time() - begun)
+
+
+def _head_size(scope: AsgiScope) -> int:
+    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 # ---- requests
@@ -276,8 +283,14 @@ def _problem(error: BaseException, headers: dict[str, str] | None = None) -> Res
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 
-async def _http_exception(_: Request, error: Exception) -> Response:
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return _problem(refused("method_not_allowed", "the route does not take this method"), dict(error.headers or {}))
+        methods = {
+            method
+            for route in request.app.routes
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+            for method in route.methods or ()
+        }
+        return _problem(refused("method_not_allowed", "the route does not take this method"), {"allow": ", ".join(sorted(methods))})
     return _problem(refused("route_not_found", "there is no such route"))

@@ -27,12 +27,15 @@ class Bridge:
 
     def __init__(self, portal: BlockingPortal) -> None:
         self._portal = portal
+        self.calls = 0
+        """How many calls are under way."""
 
     async def call(self, fn: Callable[..., Awaitable[T]], *args: Any, within: float | None = None) -> T:
         """Run `fn(*args)` in the engine's loop. After `within` seconds it is cancelled, and `engine_timed_out` raised.
 
         Raises `DaemonUnavailableError` if the engine has gone.
         """
+        self.calls += 1
         try:
             async with asyncio.timeout(within):
                 return await self._portal.call_async(fn, *args)
@@ -44,6 +47,8 @@ class Bridge:
             if "portal is not running" in str(error):
                 raise refused("unavailable", "the engine is stopping") from None
             raise
+        finally:
+            self.calls -= 1
 
 
 async def until_client_leaves(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 from typing import Any
 
 import msgspec
@@ -26,8 +27,11 @@ async def list_workflows(engine: Engine, params: models.ListParams, _: None) -> 
     """A page of workflows, one line each (its newest run), children included."""
     await trio.lowlevel.checkpoint()
     where = filter_of(engine, params)
-    with reading():
-        page = engine.journal.store.summaries(where, _position(params.after), params.limit)
+    try:
+        with reading():
+            page = engine.journal.store.summaries(where, _position(params.after), params.limit)
+    except (struct.error, UnicodeDecodeError):
+        raise InvalidInputError("after: expected the `next` of an earlier page", "after") from None
     lines = [summary_to_wire(summary_of(entry.key, entry.summary)) for entry in page.entries]
     return models.Listing(workflows=lines, next=None if page.after is None else base64.urlsafe_b64encode(page.after).decode())
 

@@ -45,6 +45,7 @@ class Gateway:
     ) -> None:
         self.config, self.gate = config, Gate(config)
         self._socket, self._beat_interval, self._hang_limit = sock, beat_interval, hang_limit
+        self._patience = trio.CancelScope()
         self.thread: HttpThread | None = None
 
     def child(self, engine: Engine) -> Child:
@@ -59,9 +60,14 @@ class Gateway:
         """
         thread = self.thread
         if thread is not None:
-            with trio.move_on_after(self.config.grace + _LAST_MOMENT):
+            with self._patience:
+                self._patience.deadline = trio.current_time() + self.config.grace + _LAST_MOMENT
                 thread.drain()
                 await thread.ended.wait()
+
+    def hurry(self) -> None:
+        """Drain no longer."""
+        self._patience.cancel()
 
     async def _run(self, engine: Engine, *, task_status: trio.TaskStatus[None]) -> None:
         """Serve until cancelled. Raises what the thread raised, or `GatewayHung`."""
@@ -96,13 +102,15 @@ class HttpThread:
     """One run of the HTTP server, in a daemon thread: a thread that hangs keeps no program from ending."""
 
     def __init__(self, gateway: Gateway, engine: Engine, bridge: Bridge, sock: socket.socket) -> None:
-        self._gateway, self._engine, self._bridge, self._socket = gateway, engine, bridge, sock
+        self._gateway, self._engine, self.bridge, self._socket = gateway, engine, bridge, sock
         self._token = trio.lowlevel.current_trio_token()
         self._fault: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: uvicorn.Server | None = None
         self._draining: asyncio.Event | None = None
         self._drained = False
+        config = gateway.config
+        self.connections = Connections(config.connection_limit, config.header_timeout, config.write_timeout, config.idle_timeout)
         self.settled, self.ended = trio.Event(), trio.Event()
 
     def start(self) -> None:
@@ -165,8 +173,8 @@ class HttpThread:
     async def _serve(self) -> None:
         config = self._gateway.config
         self._loop, self._draining = asyncio.get_running_loop(), asyncio.Event()
-        connections = Connections(config.connection_limit, config.header_timeout, config.write_timeout, config.idle_timeout)
-        api = Api(self._engine, self._bridge, self._gateway.gate, config, self._draining, Meters(connections))
+        connections = self.connections
+        api = Api(self._engine, self.bridge, self._gateway.gate, config, self._draining, Meters(connections))
         settings = uvicorn.Config(
             api.application(),
             http=connections.protocol(),

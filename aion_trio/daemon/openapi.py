@@ -14,7 +14,15 @@ from ..protocol import API, KINDS, MEDIA_TYPE, models
 from .operations import OPERATIONS, STREAMS, Operation, Stream
 
 _REF = "#/components/schemas/{name}"
-_ALWAYS = ("malformed_request", "unauthorized", "host_not_allowed", "unavailable", "internal_error", "engine_timed_out")
+_ALWAYS = (
+    "malformed_request",
+    "unauthorized",
+    "host_not_allowed",
+    "headers_too_large",
+    "unavailable",
+    "internal_error",
+    "engine_timed_out",
+)
 _WRITES = ("forbidden", "cross_site", "unsupported_media_type", "request_too_large", "request_timed_out")
 
 

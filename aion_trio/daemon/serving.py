@@ -7,9 +7,8 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,6 @@ import trio
 from ..engine import Engine, EngineConfig, open_engine
 from ..journal.writer import reading
 from ..protocol import ConfigurationError
-from ..supervision import StartFailed
 from .access import Address, Gate, require_safe
 from .binding import bound, url_of
 from .gateway import Gateway
@@ -49,13 +47,12 @@ async def open_daemon(config: DaemonConfig, modules: Iterable[ModuleType] = ()) 
     Gate(config)
     loaded = [*modules, *(_imported(name) for name in config.modules)]
     address = Address.of(config.listen)
-    try:
-        listening = bound(address)
-        sock = listening.__enter__()
-    except OSError as error:
-        _require_free(config.journal)
-        raise ConfigurationError(f"listen {config.listen}: {error.strerror or error}", "configuration") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            sock = stack.enter_context(bound(address))
+        except OSError as error:
+            _require_free(config.journal)
+            raise ConfigurationError(f"listen {config.listen}: {error.strerror or error}", "configuration") from None
         gateway = Gateway(config, sock)
         async with open_engine(config.journal, modules=loaded, config=_engine_config(config), children=[gateway.child]) as engine:
             daemon = Daemon(engine, gateway, url_of(sock, address, tls=bool(config.tls_certificate)))
@@ -64,10 +61,6 @@ async def open_daemon(config: DaemonConfig, modules: Iterable[ModuleType] = ()) 
             finally:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + config.grace + 3):
                     await gateway.drain()
-    except StartFailed as error:
-        raise ConfigurationError(f"the gateway did not start: {error.__cause__ or error}", "configuration") from error
-    finally:
-        listening.__exit__(*sys.exc_info())
 
 
 async def serve(
@@ -94,8 +87,7 @@ async def serve(
 async def _cut_short(signals: AsyncIterator[int], gateway: Gateway) -> None:
     async for _ in signals:
         log.info("stopping at once: a second signal")
-        if gateway.thread is not None:
-            gateway.thread.ended.set()
+        gateway.hurry()
 
 
 def _imported(name: str) -> ModuleType:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .. import errors
 from ..activities.info import NotInActivityError
-from ..errors import AionError, RecordedError
+from ..errors import AionError
 from ..runs.turn import StepVoid
 from .errors import ConfigurationError, DaemonError, DaemonFaultError, DaemonUnavailableError, RequestRefusedError
 
@@ -84,6 +84,7 @@ _OF_HTTP: dict[str, tuple[int, str, type[DaemonError]]] = {
     "request_timed_out": (408, "send the whole request in time", RequestRefusedError),
     "request_too_large": (413, "the limits are settings of the daemon", RequestRefusedError),
     "unsupported_media_type": (415, "send `Content-Type: application/json`", RequestRefusedError),
+    "headers_too_large": (431, "the limit is the daemon's setting header_limit_bytes", RequestRefusedError),
     "host_not_allowed": (421, "use a name that the daemon's setting `hosts` allows", RequestRefusedError),
     "unavailable": (503, "try again in a moment", DaemonUnavailableError),
     "engine_timed_out": (504, "whether it happened is not known: ask again with the same request id", DaemonUnavailableError),

@@ -16,7 +16,10 @@ from .values import Json
 StatusName = Literal["running", "paused", "completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
 Name = Annotated[str, Meta(min_length=1, max_length=400)]
 EventLine = Annotated[Raw, Meta(description="An event, as `journal export` writes it.", extra_json_schema={"type": "object"})]
-Seconds = Annotated[float, Meta(gt=0)]
+RunId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+RequestId = Annotated[str, Meta(min_length=1, max_length=255)]
+Reason = Annotated[str, Meta(max_length=10_000)]
+Seconds = Annotated[float, Meta(gt=0, le=100 * 366 * 86400)]
 
 
 class Request(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -40,30 +43,30 @@ class StartRequest(Request):
     if_exists: Literal["use", "fail", "new_run"] = "use"
     timeout: Seconds | None = None
     attributes: dict[str, Json] = {}
-    request_id: str | None = None
+    request_id: RequestId | None = None
 
 
 class SignalRequest(Request):
     """Send a signal; with a request id it is received once."""
 
     value: Json = None
-    run_id: str | None = None
-    request_id: str | None = None
+    run_id: RunId | None = None
+    request_id: RequestId | None = None
 
 
 class CancelRequest(Request):
     """Request cancellation."""
 
-    reason: str = "cancelled by a caller"
-    run_id: str | None = None
-    request_id: str | None = None
+    reason: Reason = "cancelled by a caller"
+    run_id: RunId | None = None
+    request_id: RequestId | None = None
 
 
 class TerminateRequest(Request):
     """End a run at once."""
 
-    reason: str = "terminated by a caller"
-    run_id: str | None = None
+    reason: Reason = "terminated by a caller"
+    run_id: RunId | None = None
 
 
 class ReleaseRequest(Request):
@@ -321,15 +324,15 @@ class RunParams(Request):
     """A route of one workflow, or of one run of it."""
 
     id: Name
-    run_id: str | None = None
+    run_id: RunId | None = None
 
 
 class ResultParams(Request):
     """Wait up to `wait` seconds for the end of a run (`run_id`), of the chain of a run (`chain`), or of the newest chain."""
 
     id: Name
-    run_id: str | None = None
-    chain: str | None = None
+    run_id: RunId | None = None
+    chain: RunId | None = None
     wait: Annotated[float, Meta(ge=0, le=60)] = 0.0
 
 
@@ -337,8 +340,8 @@ class NamedParams(Request):
     """A signal or query of one workflow."""
 
     id: Name
-    name: Annotated[str, Meta(min_length=1)]
-    run_id: str | None = None
+    name: Name
+    run_id: RunId | None = None
 
 
 class HistoryParams(Request):

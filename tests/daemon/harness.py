@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -92,9 +94,30 @@ class Process:
             self.kill()
         self._sink.close()
 
+    def await_ready(self, url: str) -> None:
+        """Wait until the daemon says that it is ready."""
+        for _ in range(400):
+            try:
+                if httpx2.get(f"{url}/health/ready", trust_env=False, timeout=5).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"the daemon did not become ready:\n{self.log.read_text()}")
+
     def lines(self) -> list[dict[str, Any]]:
         """The log's JSON lines."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
 @contextmanager

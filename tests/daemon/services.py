@@ -71,7 +71,7 @@ async def ship(order: Order) -> Receipt:
     total = Decimal(0)
     for parcel in order.parcels:
         total += await weigh(parcel)
-    return Receipt(order.id, total, {n: b"\x00label" for n in range(len(order.parcels))})
+    return Receipt(order.id, total, dict.fromkeys(range(len(order.parcels)), b"\x00label"))
 
 
 @aion.workflow
