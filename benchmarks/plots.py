@@ -12,7 +12,7 @@ from .row import Row
 from .text import amount, digits
 
 _COLOURS = {"measured": "#2f6f9f", "floor": "#9aa5ab", "peer": "#c8743a"}
-_WIDTH, _LABELS, _BAR, _GAP = 760, 300, 16, 8
+_WIDTH, _LABELS, _BAR, _GAP = 800, 250, 16, 8
 _HEIGHT, _MARGIN = 360, 60
 
 
@@ -34,7 +34,7 @@ def bars(title: str, found: Sequence[Bar]) -> str:
     parts = [_text(12, 22, title, size=15)]
     for number, bar in enumerate(found):
         top = 36 + number * (_BAR + _GAP)
-        length = (_WIDTH - _LABELS - 110) * math.log10(bar.value / low) / span
+        length = (_WIDTH - _LABELS - 150) * math.log10(bar.value / low) / span
         parts.append(_text(_LABELS - 8, top + 12, bar.label, anchor="end"))
         parts.append(f'<rect x="{_LABELS}" y="{top}" width="{length:.1f}" height="{_BAR}" fill="{_COLOURS[bar.role]}"/>')
         parts.append(_text(_LABELS + length + 6, top + 12, bar.text))
@@ -52,12 +52,22 @@ def lines(title: str, series: Mapping[str, tuple[str, Sequence[tuple[float, floa
     for tick in _tens([y for _, y in points]):
         parts.append(_rule(70, y_of(tick), _WIDTH - 170, y_of(tick)))
         parts.append(_text(64, y_of(tick) + 4, f"{tick:,.0f}", anchor="end"))
+    labels = _apart({name: y_of(found[-1][1]) + 4 for name, (_, found) in series.items()})
     for name, (role, found) in series.items():
         path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in found)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{_COLOURS[role]}" stroke-width="2"/>')
         parts += [f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3" fill="{_COLOURS[role]}"/>' for x, y in found]
-        parts.append(_text(x_of(found[-1][0]) + 8, y_of(found[-1][1]) + 4, name))
+        parts.append(_text(x_of(found[-1][0]) + 8, labels[name], name))
     return _svg(_WIDTH, _HEIGHT, parts)
+
+
+def _apart(heights: Mapping[str, float]) -> dict[str, float]:
+    """The heights of labels, moved down until none covers another."""
+    placed: dict[str, float] = {}
+    lowest = -math.inf
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        placed[name] = lowest = max(height, lowest + 14)
+    return placed
 
 
 class _axis:
