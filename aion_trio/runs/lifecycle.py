@@ -6,6 +6,7 @@ Each function puts one message's effect into a turn. Whatever it answers is answ
 from __future__ import annotations
 
 from .. import codec, errors, events as ev
+from ..events import Raw
 from ..history import WorkflowStatus
 from ..journal.rows import CANCEL_MARK, START_MARK
 from ..journal.transfer import import_appends
@@ -112,8 +113,12 @@ def start_successor(turn: Turn, message: StartSuccessor) -> None:
     run = projection.current
     closing = turn.services.journal.event(key, projection.head)
     started = turn.services.journal.event(key, run.first_seq)
-    if closing is None or closing[0] != ev.WORKFLOW_CONTINUED_AS_NEW or started is None or started[0] != ev.WORKFLOW_STARTED:
-        reason = f"BrokenChainError: the continued run {run.run_id.hex()} of {key.workflow_id!r} has no start event of its own"
+    if closing is None or started is None or not _belong_together(started, closing):
+        continued = closing[2] if closing is not None and closing[0] == ev.WORKFLOW_CONTINUED_AS_NEW else run.run_id
+        reason = (
+            f"BrokenChainError: event {projection.head} of {key.workflow_id!r} continues the run {continued.hex()} as new, which has "
+            "no start event of its own: its history was damaged; restore it from a backup or an export"
+        )
         turn.services.quarantined[key.workflow_id] = reason
         turn.answer(message, Effect.LATER)
         return
@@ -127,6 +132,11 @@ def start_successor(turn: Turn, message: StartSuccessor) -> None:
     turn.record.quarantine = None
     turn.answer(message, Effect.DONE)
     turn.succeed(started, closing, definition)
+
+
+def _belong_together(started: Raw, closing: Raw) -> bool:
+    """Whether the two are the first and the last event of one continued run."""
+    return started[0] == ev.WORKFLOW_STARTED and closing[0] == ev.WORKFLOW_CONTINUED_AS_NEW and bool(started[4] == closing[2])
 
 
 def require_open(turn: Turn, run_id: bytes | None, what: str) -> Exception | None:
