@@ -184,7 +184,8 @@ class Journal:
 
     def head(self, key: WorkflowKey) -> int:
         """The seq of the newest event, 0 for an unknown id."""
-        return self.store.head(key)
+        with reading():
+            return self.store.head(key)
 
     def summary(self, key: WorkflowKey) -> Summary | None:
         """The projection row, or None for an unknown id."""
