@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import events as ev
 from ..codec import Codec, exception_of
@@ -69,6 +69,8 @@ class Execution:
     record or waits for `take_outputs`.
     """
 
+    __slots__ = ("_cancel_reason", "_closing", "_host", "_kernel", "_ledger", "_main", "_run", "finished")
+
     def __init__(self, definition: Any, identity: RunIdentity, world: World) -> None:
         self._ledger = Ledger(identity.workflow_id, world.codec)
         self._kernel = Kernel(errors=TRIO_ERRORS, fuel=world.fuel, guard=world.guard)
@@ -80,20 +82,6 @@ class Execution:
         self._cancel_reason: str | None = None
         self._closing: Raw = []
         self.finished = False
-        self._stimuli: dict[int, Callable[[Raw], None]] = {
-            ev.WORKFLOW_STARTED: self._start,
-            ev.ACTIVITY_COMPLETED: self._resolve,
-            ev.ACTIVITY_FAILED: self._resolve,
-            ev.TIMER_FIRED: self._resolve,
-            ev.DEADLINE_PASSED: self._pass_deadline,
-            ev.CHILD_WORKFLOW_COMPLETED: self._close_child,
-            ev.CHILD_WORKFLOW_FAILED: self._close_child,
-            ev.SIGNAL_RECEIVED: self._receive,
-            ev.SIGNAL_DELIVERED: self._resolve,
-            ev.SIGNAL_FAILED: self._resolve,
-            ev.CANCEL_REQUESTED: self._cancel,
-            ev.UPDATE_ACCEPTED: self._host.mail.accept_update,
-        }
 
     # ---- driving
 
@@ -124,7 +112,7 @@ class Execution:
         """Apply one event as it happens and run the code until it waits; markers only count."""
         ledger = self._ledger
         ledger.count(raw)
-        if raw[0] not in self._stimuli:
+        if raw[0] not in self._STIMULI:
             return
         ledger.pass_live()
         token = self._kernel.enter()
@@ -140,7 +128,7 @@ class Execution:
         if self.finished:
             self._pass_to_successor(raw)
             return
-        self._stimuli[raw[0]](raw)
+        self._STIMULI[raw[0]](self, raw)
         kernel.run()
 
     def _where(self) -> str:
@@ -203,6 +191,25 @@ class Execution:
         if self._cancel_reason is None:
             self._cancel_reason = raw[2]
             self._kernel.root.cancel_from("explicit", raw[2])
+
+    def _accept_update(self, raw: Raw) -> None:
+        self._host.mail.accept_update(raw)
+
+    _STIMULI: ClassVar[dict[int, Callable[[Execution, Raw], None]]] = {
+        ev.WORKFLOW_STARTED: _start,
+        ev.ACTIVITY_COMPLETED: _resolve,
+        ev.ACTIVITY_FAILED: _resolve,
+        ev.TIMER_FIRED: _resolve,
+        ev.DEADLINE_PASSED: _pass_deadline,
+        ev.CHILD_WORKFLOW_COMPLETED: _close_child,
+        ev.CHILD_WORKFLOW_FAILED: _close_child,
+        ev.SIGNAL_RECEIVED: _receive,
+        ev.SIGNAL_DELIVERED: _resolve,
+        ev.SIGNAL_FAILED: _resolve,
+        ev.CANCEL_REQUESTED: _cancel,
+        ev.UPDATE_ACCEPTED: _accept_update,
+    }
+    """What each stimulus does; other events are markers."""
 
     def _main_ended(self, value: Any, exc: BaseException | None) -> None:
         if not self._kernel.closing:

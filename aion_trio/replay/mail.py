@@ -23,12 +23,14 @@ class _Box:
     __slots__ = ("items", "waiting")
 
     def __init__(self) -> None:
-        self.items: deque[tuple[int, bytes, Any]] = deque()
+        self.items: deque[tuple[int, bytes, Any]] | None = None  # made when needed: it takes 600 bytes, and most runs wait
         self.waiting = WaitQueue()
 
 
 class Mail:
     """The mail of one run. A signal goes to the task that has waited longest; if none waits, it does (S1)."""
+
+    __slots__ = ("_arrivals", "_boxes", "_early_updates", "_queries", "_run", "_updates")
 
     def __init__(self, run: RunState) -> None:
         self._run = run
@@ -53,6 +55,7 @@ class Mail:
         if box.waiting:
             box.waiting.wake(payload)
         else:
+            box.items = box.items or deque()
             box.items.append((self._arrivals, payload, sender))
 
     async def receive_signal(self, definition: Any) -> Any:
@@ -68,7 +71,7 @@ class Mail:
 
     def unconsumed(self) -> list[list[Any]]:
         """`[name, payload, sender]` of every signal that no code received, in order of arrival (S3)."""
-        waiting = [(number, name, payload, sender) for name, box in self._boxes.items() for number, payload, sender in box.items]
+        waiting = [(number, name, payload, sender) for name, box in self._boxes.items() for number, payload, sender in box.items or ()]
         return [[name, payload, sender] for _, name, payload, sender in sorted(waiting, key=lambda item: item[0])]
 
     # ---- queries

@@ -32,6 +32,10 @@ class Pending:
 class RunState:
     """One run. Invariant: every ordinal in `pending` was issued and is neither resolved nor given up."""
 
+    __slots__ = (
+        "attributes", "codec", "definition", "kernel", "ledger", "pending", "reading", "registry", "run_id", "step_owed", "workflow_id",
+    )  # fmt: skip
+
     def __init__(self, kernel: Kernel, ledger: Ledger, codec: Codec, registry: Registry) -> None:
         self.kernel, self.ledger, self.codec, self.registry = kernel, ledger, codec, registry
         self.workflow_id = ""
