@@ -6,10 +6,12 @@ A value that cannot be stored is the caller's fault and is refused here, with it
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from ..errors import InvalidInputError
+from ..events import microseconds_of
+from ..history import WorkflowStatus
 from ..stores.contract import AttributeValue, InvalidRecord
 from ..stores.limits import MAX_NAME_BYTES, require_attributes, require_id
 
@@ -59,6 +61,26 @@ def span_us(span: object, name: str = "timeout") -> int | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= LONGEST_SECONDS:
         raise InvalidInputError(f"{name} must be a positive number of seconds (at most a century) or a timedelta, found {span!r}", name)
     return max(1, round(seconds * 1e6))
+
+
+def moment_us(moment: datetime | None, name: str) -> int | None:
+    """Microseconds since the epoch of an aware datetime, or None. Raises `InvalidInputError`."""
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"{name} must be an aware datetime, found {moment!r}", name)
+    return microseconds_of(moment)
+
+
+def statuses_of(status: WorkflowStatus | Iterable[object] | None) -> frozenset[int] | None:
+    """The numbers of one status or several, or None for all. Raises `InvalidInputError`."""
+    wanted: Iterable[object] | None = [status] if isinstance(status, (WorkflowStatus, str)) else status
+    numbers: set[int] = set()
+    for item in wanted or ():
+        if not isinstance(item, WorkflowStatus):
+            raise InvalidInputError(f"a status is a WorkflowStatus, found {item!r}", "status")
+        numbers.add(item.number)
+    return None if wanted is None else frozenset(numbers)
 
 
 def attributes_of(attributes: Mapping[str, object] | None) -> dict[str, AttributeValue]:

@@ -150,8 +150,9 @@ def _look_at(registry: Registry, *, strict: bool) -> None:
 
 def _raise_bare(error: BaseException, raised: list[BaseException]) -> NoReturn:
     """Raise what the block raised, as it was, without the groups of the tree's nurseries; or what kept the tree from going on."""
-    bare = error
-    while not any(bare is one for one in raised) and len(parts := _parts(bare)) == 1:
+    same = bool(raised) and _leaves(error) == _leaves(raised[0])  # a scope that splits a group makes another one
+    bare = raised[0] if same else error
+    while not same and len(parts := _parts(bare)) == 1:
         bare = parts[0]
     if isinstance(bare, StartFailed) and isinstance(bare.__cause__, AionError):
         bare = bare.__cause__
@@ -161,6 +162,12 @@ def _raise_bare(error: BaseException, raised: list[BaseException]) -> NoReturn:
     finally:
         bare.__cause__, bare.__context__, bare.__suppress_context__ = context
         del error, bare, raised, context
+
+
+def _leaves(error: BaseException) -> list[int]:
+    """Which exceptions there are in a group, or the one."""
+    parts = _parts(error)
+    return [leaf for part in parts for leaf in _leaves(part)] if parts else [id(error)]
 
 
 def _parts(error: BaseException) -> tuple[BaseException, ...]:

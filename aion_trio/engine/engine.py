@@ -14,7 +14,6 @@ from .. import codec
 from ..codec import Codec
 from ..definitions import Registry, WorkflowDefinition
 from ..errors import InvalidInputError, WorkflowNotFoundError, WorkflowNotRegisteredError
-from ..events import microseconds_of
 from ..history import WorkflowStatus
 from ..journal import Journal
 from ..journal.transfer import export_lines, read_lines
@@ -24,7 +23,7 @@ from ..runs import Runs
 from ..runs.messages import IfExists, Import, Start
 from ..stores.contract import AttributeValue, SummaryFilter, WorkflowKey
 from ..supervision import Node, Supervisor
-from .arguments import attributes_of, request_id_of, span_us, workflow_id_of
+from .arguments import attributes_of, moment_us, request_id_of, span_us, statuses_of, workflow_id_of
 from .config import EngineConfig
 from .descriptions import WorkflowSummary, summary_of
 from .handle import WorkflowHandle
@@ -221,14 +220,12 @@ class Engine:
         self, status: Statuses, type_name: str | None, attributes: Mapping[str, AttributeValue] | None,
         times: tuple[datetime | None, datetime | None, datetime | None, datetime | None],
     ) -> SummaryFilter:  # fmt: skip
-        wanted = [status] if isinstance(status, WorkflowStatus) else status
-        numbers = None if wanted is None else frozenset(item.number for item in wanted)
         return SummaryFilter(
             self.config.namespace,
-            numbers,
+            statuses_of(status),
             type_name,
             dict(attributes or {}),
-            *(None if at is None else microseconds_of(at) for at in times),
+            *(moment_us(at, "a time of a filter") for at in times),
         )
 
     # ---- moving histories
