@@ -66,6 +66,7 @@ def _awaited_as_child(turn: Turn) -> bool:
 
 def signal_outcome(turn: Turn, message: SignalOutcome) -> None:
     """Tell the sender's code what became of its signal; a run that is over just stops owing it."""
+    turn.advance()
     projection = turn.projection
     current = projection.open and projection.current.run_no == message.run_no
     if current and message.ordinal in projection.signals:
@@ -83,12 +84,12 @@ def child_closed(turn: Turn, message: ChildClosed) -> None:
     if not turn.record.exists:
         turn.answer(message, Effect.LATER)
         return
+    turn.advance()
     current = projection.open and projection.current.run_id == message.run_id
     if current and message.ordinal > projection.last_child:
         turn.answer(message, Effect.LATER)  # this history does not reach to the child's record yet
         return
-    turn.advance()
-    if current and projection.open and message.ordinal in projection.children:
+    if current and message.ordinal in projection.children:
         if message.failure is None:
             turn.arrive(ev.CHILD_WORKFLOW_COMPLETED, message.ordinal, message.result)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .. import codec, errors, events as ev
 from ..events import Raw
 from ..history import WorkflowStatus
-from ..journal.rows import CANCEL_MARK, START_MARK
+from ..journal.rows import CANCEL_MARK, START_MARK, command_of
 from ..journal.transfer import import_appends
 from ..stores.contract import Close, InvalidRecord, ObligationKind
 from ..stores.limits import require_id
@@ -190,10 +190,11 @@ def parent_request(turn: Turn, message: ParentRequest) -> None:
     if not turn.record.exists:
         owner = message.closes.owner
         assert owner is not None
-        waiting = turn.services.journal.obligation(owner, ObligationKind.CHILD_START, message.closes.row)
+        waiting = turn.services.journal.obligation(owner, ObligationKind.CHILD_START, command_of(message.closes.row))
         turn.answer(message, Effect.MOOT if waiting is None else Effect.LATER)
         return
     turn.closes.append(message.closes)
+    turn.advance()
     root = turn.root()
     applies = root is not None and root[9] == message.parent and turn.projection.open
     if applies and message.terminate:

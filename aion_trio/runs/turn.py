@@ -54,6 +54,7 @@ class Turn:
         self.changes = Changes()
         self._inline_successors = 1
         self._owes_step = False
+        self._advanced_us = 0
         if record.step_owed and record.execution is not None:
             self._outputs()  # the step that an earlier append left owed
 
@@ -65,16 +66,19 @@ class Turn:
     # ---- stimuli
 
     def arrive(self, code: int, *fields: Any) -> bool:
-        """Something happened: record it, and let the code answer. False if what was due before it closed the run (T3)."""
-        self.advance()
+        """Something happened: record it, and let the code answer. False if the run is closed (T3).
+
+        `advance` comes first, and then whatever decides that this run wants it: what is due before may close the run, or
+        continue it as another. The event is of the time that was advanced to, so nothing comes between.
+        """
         if not self.projection.open:
             return False
-        self.take([code, self.now_us(), *fields])
+        self.take([code, max(self._advanced_us, self.projection.last_at_us), *fields])
         return True
 
     def advance(self) -> None:
         """Fire what is due by now, in order; a run whose time-out passed among it is closed (T1, T4, K5)."""
-        now_us = self.now_us()
+        self._advanced_us = now_us = self.now_us()
         while (due := self._next_due(now_us)) is not None:
             self.take(due)
         deadline_us = self.projection.deadline_us if self.projection.open else None
