@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio import durable
-from aion_trio.stores import MemoryStore
+from aion_trio import durable, open_engine
+from aion_trio.seams import TrioClock
+from aion_trio.stores import Fault, FaultyStore, MemoryStore
+from aion_trio.testing import replay_history
 
 from .harness import engine_on, names_of
 
@@ -29,3 +32,35 @@ async def test_a_successor_that_begins_late_has_its_whole_time_out(autojump_cloc
     async with engine_on(store, workflows=[naps_and_goes_on]) as engine:
         assert await engine.handle("n").result() == "rested"
         assert "WorkflowTimedOut" not in await names_of(engine, "n")
+
+
+@aion.workflow
+async def sends_and_goes_on(left: int) -> str:
+    async def send() -> None:
+        try:
+            await durable.signal_workflow("nobody", "go", 1)
+        except aion.SignalNotDeliveredError:
+            pass
+
+    async with durable.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await durable.sleep(1)
+        if left:
+            durable.continue_as_new(left - 1)
+    return "sent"
+
+
+async def test_the_outcome_of_a_signal_does_not_go_to_the_successor_of_its_sender(autojump_clock: MockClock) -> None:
+    """S2, N1: the timer that was due meanwhile continues the sender as new before the outcome is looked at."""
+    workflows = [sends_and_goes_on]
+    store = MemoryStore()
+    dying = FaultyStore(store)
+    dying.plan(Fault("apply", nth=1, after=True, crash=True))
+    with pytest.raises(BaseExceptionGroup):  # the process is gone, and with it everything that waited
+        async with open_engine(dying, workflows=workflows, config=aion.EngineConfig(clock=TrioClock())) as engine:
+            await engine.start(sends_and_goes_on, 1, id="s")
+    await trio.sleep(3600)
+    async with engine_on(store, workflows=workflows) as engine:
+        assert await engine.handle("s").result() == "sent"
+        assert (await names_of(engine, "s")).count("SignalFailed") == 1
+        replay_history(workflows, await engine.export_history("s"))
