@@ -217,8 +217,12 @@ class Projection:
         row = self._row(ordinal)
         self.close_row(ObligationKind.CHILD_START, row)
         terminate = child.on_parent_close == ev.ON_CLOSE_TERMINATE
+        if child.cancel_requested:
+            if not terminate:
+                return  # it was asked already
+            self.close_row(ObligationKind.CANCEL_REQUEST, row)
         payload = self._owed_to(child.child_id, terminate, "its parent closed")
-        self.replace_row(ObligationKind.CANCEL_REQUEST, row, payload=payload)
+        self.open_row(ObligationKind.CANCEL_REQUEST, rows.at_close(row), payload=payload)
 
     def _continued(self, raw: Raw) -> None:
         self._end_run(raw)

@@ -13,6 +13,7 @@ from typing import Any
 import cbor2
 
 _ROW = struct.Struct(">II")
+_AT_CLOSE = b"\x01"
 
 START_MARK = b"start:"
 SIGNAL_MARK = b"signal:"
@@ -24,9 +25,22 @@ def row_of(run_no: int, ordinal: int) -> bytes:
     return _ROW.pack(run_no, ordinal)
 
 
+def at_close(row: bytes) -> bytes:
+    """The key of what a run owes to a child because it closed, beside what it owed to it before.
+
+    The two must not share a key: whoever carries out the first closes its row, perhaps after the second was opened.
+    """
+    return row + _AT_CLOSE
+
+
+def command_of(row: bytes) -> bytes:
+    """The key of the row's command, whatever the row is for."""
+    return row[: _ROW.size]
+
+
 def run_and_ordinal(row: bytes) -> tuple[int, int]:
     """The run number and ordinal in a row's key."""
-    run_no, ordinal = _ROW.unpack(row)
+    run_no, ordinal = _ROW.unpack_from(row)
     return run_no, ordinal
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import trio
+
 from ..definitions import ActivityDefinition, WorkflowDefinition
 from ..engine import EngineConfig
 from ..stores import MemoryStore
@@ -34,13 +36,16 @@ class CrashSearch:
     that follows, 3 once more. `sample` bounds how many sequences of crashes are tried, chosen by `seed`, which also decides in
     which order tasks run; None tries all of them. `order` says whether the events of one workflow must come in the
     undisturbed order ("exact"), or whether concurrent steps may have ended in another one ("any"); "unchecked" compares no
-    histories. `patience` is how long (virtual seconds) the program may take to come to rest after its clients are done.
+    histories. `down_for` is how long (virtual seconds) the engine stays down after a crash, so that what comes due meanwhile is
+    found by the recovery; give it where no race of the program against time can end otherwise for it. `patience` is how long
+    the program may take to come to rest after its clients are done.
     """
 
     deaths: int = 2
     sample: int | None = None
     seed: int = 0
     order: Order = "exact"
+    down_for: float = 0.0
     patience: float = 86_400.0
 
 
@@ -155,6 +160,7 @@ async def _try(program: Program, search: CrashSearch, deaths: Deaths) -> _Trial:
             if not lived.died:
                 faults.append(f"the engine outlived its death at {death}")
             trial.commits.append(lived.tape[-1])
+            await trio.sleep(search.down_for)
             faults += await faults_of_recovery(program, store, search.seed)
         if faults:
             trial.fault = faults[0]

@@ -26,6 +26,13 @@ def test_no_crash_loses_or_doubles_work(chapter: str) -> None:
     assert report.sound, report
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_crash_loses_or_doubles_work_while_time_goes_on(chapter: str) -> None:
+    """T1, A3: timers, deadlines and back-offs that come due while nobody is there are found, under crashes of the recovery too."""
+    report = explore(chapter, CrashSearch(deaths=2, sample=SAMPLE, seed=1, down_for=100.0))
+    assert report.sound, report
+
+
 def test_every_commit_is_crashed_before_and_after() -> None:
     """Without a sample nothing is left out: two crashes for each commit, and those of the recoveries that follow."""
 

@@ -15,7 +15,21 @@ from aion_trio import durable
 from aion_trio.journal.rows import payload_of, row_of
 from aion_trio.journal.verification import verify_journal
 from aion_trio.recovery.courier import Courier
-from aion_trio.stores import Append, MemoryStore, ObligationKind, Open, RunRow, Summary, WorkflowKey, dump, each_key
+from aion_trio.seams import TrioClock
+from aion_trio.stores import (
+    Append,
+    Close,
+    Fault,
+    FaultyStore,
+    MemoryStore,
+    ObligationKind,
+    Open,
+    RunRow,
+    Summary,
+    WorkflowKey,
+    dump,
+    each_key,
+)
 from aion_trio.stores.contract import Obligation
 
 from . import shop
@@ -163,6 +177,45 @@ async def test_a_row_without_its_cause_is_reported_and_never_acted_on(autojump_c
     found = verify_journal(store)
     assert len(found) == 3
     assert all("without a cause" in finding.what for finding in found)
+
+
+async def test_a_termination_is_not_lost_with_the_row_of_a_cancel_request(autojump_clock: MockClock) -> None:
+    """C3: a child records the request that was on its way when its parent closed; what is owed since then is another row."""
+
+    @aion.workflow
+    async def stubborn(n: int) -> int:
+        try:
+            await shop.hang()
+        except durable.Cancelled:
+            with durable.CancelScope(shield=True):
+                await shop.hang()
+        return n
+
+    @aion.workflow
+    async def asks(n: int) -> int:
+        child = await durable.start_child(stubborn, n, id="child")
+        await shop.go.receive()
+        child.cancel()
+        await shop.go.receive()
+        return n
+
+    workflows = [stubborn, asks]
+    store = MemoryStore()
+    faulty = FaultyStore(store)
+    with pytest.raises(BaseExceptionGroup):
+        async with engine_on(faulty, workflows=workflows, clock=TrioClock()) as engine:
+            await engine.start(asks, 1, id="p")
+            await engine.handle("p").signal(shop.go, 1)
+            await until(engine, "child", "CancelRequested")
+            faulty.plan(Fault("apply", after=True, crash=True))
+            await engine.handle("p").signal(shop.go, 2)
+    parent, child = WorkflowKey("default", "p"), WorkflowKey("default", "child")
+    request = Close(ObligationKind.CANCEL_REQUEST, row_of(1, 1), parent)
+    store.apply([Append(child, store.head(child), closes=[request])])
+    async with engine_on(store, workflows=workflows) as engine:
+        with pytest.raises(aion.WorkflowTerminatedError):
+            await engine.handle("child").result()
+    assert left(store) == []
 
 
 # ---- timers
