@@ -200,6 +200,55 @@ async def test_a_store_that_never_works_again_ends_the_engine_with_an_error_of_o
         store.heal()
 
 
+# ---- the engine's own failures
+
+
+@pytest.mark.parametrize("nth", range(2, 19))
+async def test_a_run_that_fails_in_the_engines_own_code_goes_on_from_the_journal(nth: int, autojump_clock: MockClock) -> None:
+    """Whatever it had in hand is done again: outcomes, wake-ups, deliveries."""
+    shop.EFFECTS.clear()
+    store = FaultyStore(MemoryStore())
+    async with on_faulty(store) as engine:
+        store.plan(Fault("apply", nth=nth, error=RuntimeError("a fault of ours")))
+        handle = await engine.start(does_a_lot, 10, id="w")
+        with trio.fail_after(10_000):
+            assert await handle.result() == EXPECTED
+        assert owed(store.inner) == []
+        assert engine.quarantined == {}
+    assert set(Counter(shop.EFFECTS).values()) == {1}
+
+
+async def test_a_caller_whose_run_fails_in_the_engines_own_code_is_told(autojump_clock: MockClock) -> None:
+    store = FaultyStore(MemoryStore())
+    async with on_faulty(store) as engine:
+        store.plan(Fault("apply", error=RuntimeError("a fault of ours")))
+        with pytest.raises(aion.AionError):
+            await engine.start(shop.waits, 1, id="w")
+        handle = await engine.start(shop.waits, 1, id="w")
+        await handle.signal(shop.go, 1)
+        assert await handle.result() == 2
+
+
+async def test_a_run_that_fails_again_and_again_is_quarantined_alone_until_it_is_released(autojump_clock: MockClock) -> None:
+    """R8."""
+    store = FaultyStore(MemoryStore())
+    async with on_faulty(store) as engine:
+        handle = await engine.start(shop.double, 4, id="d")
+        store.plan(Fault("apply", error=RuntimeError("a fault of ours"), lasting=True))
+        with trio.fail_after(1000):
+            with pytest.raises(aion.WorkflowQuarantinedError, match="a fault of ours"):
+                await handle.result()
+        store.heal()
+        assert (await handle.describe()).quarantine is not None
+        assert await engine.execute(shop.double, 2) == 4
+        for call in (lambda: handle.signal(shop.go, 1), handle.terminate):
+            with pytest.raises(aion.AionError):
+                await call()
+        engine.release("d")
+        with trio.fail_after(1000):
+            assert await handle.result() == 8
+
+
 # ---- a damaged record (J7)
 
 
