@@ -88,7 +88,7 @@ class Mailbox(Generic[T]):
         self.capacity = capacity
         self.owner = owner
         self.closed = False
-        self._normal: deque[T] = deque()
+        self._normal: deque[T] | None = None  # made when needed, as the urgent lane below
         self._urgent: deque[T] | None = None  # made when needed: a deque takes 600 bytes, and many mailboxes are idle
         self._waiting: dict[Task, T] | None = None
         self._in_hand: dict[Slip, None] | None = None
@@ -111,7 +111,7 @@ class Mailbox(Generic[T]):
     @property
     def queued(self) -> int:
         """How many messages have been accepted and not received."""
-        return len(self._normal) + (len(self._urgent) if self._urgent else 0)
+        return (len(self._normal) if self._normal else 0) + (len(self._urgent) if self._urgent else 0)
 
     @property
     def received(self) -> int:
@@ -196,7 +196,7 @@ class Mailbox(Generic[T]):
     async def _wait(self, *, idle: bool) -> None:
         """Sleep until something is sent or the mailbox is closed."""
         if idle and self.owner is not None and not self.queued:
-            self._idle = True
+            self._idle, self._normal = True, None
             self.owner.idled()
             if self.closed:  # the owner used the occasion
                 self._idle = False
@@ -230,6 +230,8 @@ class Mailbox(Generic[T]):
         if self.closed:
             raise ActorStopped(f"{self.name} accepts no more messages")
         normal = self._normal
+        if normal is None:
+            normal = self._normal = deque()
         if len(normal) >= self.capacity:
             return False
         if issubclass(type(message), Request):
@@ -275,6 +277,7 @@ class Mailbox(Generic[T]):
         """Move the message of the sender that has waited longest to the place that was freed."""
         assert self._waiting
         task = next(iter(self._waiting))
+        assert self._normal is not None
         self._normal.append(self._waiting.pop(task))
         reschedule(task)
         self._wake()  # one who waits for a certain message may have got it by another's withdrawal
@@ -299,6 +302,8 @@ class Mailbox(Generic[T]):
         """``slip`` is settled, or was handed on."""
         if self._in_hand is not None:
             self._in_hand.pop(slip, None)
+            if not self._in_hand:
+                self._in_hand = None  # a dict keeps the room that it once took
 
     @enable_ki_protection
     def withdraw(self, slip: Slip) -> None:
@@ -330,9 +335,9 @@ class Mailbox(Generic[T]):
     def bury(self) -> list[T]:
         """Close it for good and return what nobody will receive; askers among it get `ActorStopped`."""
         self.close()
-        dead = [*(self._urgent or ()), *self._normal]
+        dead = [*(self._urgent or ()), *(self._normal or ())]
         self._urgent = None
-        self._normal.clear()
+        self._normal = None
         for message in dead:
             if issubclass(type(message), Request):
                 slip = cast("Request[Any]", message).slip

@@ -62,6 +62,8 @@ class Child:
 class Children:
     """The children of one run, by ordinal, until their closing is recorded."""
 
+    __slots__ = ("_run", "open")
+
     def __init__(self, run: RunState) -> None:
         self._run = run
         self.open: dict[int, Child] = {}

@@ -145,11 +145,11 @@ class Execution:
             self._host.mail.deliver(name, payload, sender)
         data = run.codec.unwrap(raw[7])
         self._ledger.size_bytes += len(data)
+        self._main = self._kernel.spawn(self._call(data), run.definition.name, self._main_ended)
 
-        async def main() -> Any:
-            return await run.definition.fn(*run.definition.decode_input(data))
-
-        self._main = self._kernel.spawn(main(), run.definition.name, self._main_ended)
+    async def _call(self, data: bytes) -> Any:
+        definition = self._run.definition
+        return await definition.fn(*definition.decode_input(data))
 
     def _resolve(self, raw: Raw) -> None:
         """Wake the task that waits for this ordinal; if it gave up, the stimulus goes to no code."""

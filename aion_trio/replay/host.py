@@ -29,6 +29,11 @@ _EVENT_BYTES = 24
 class RunHost:
     """The `kernel.context.Host` of one run: commands that park live in their own parts, the plain ones here."""
 
+    __slots__ = (
+        "_log", "_namespace", "_patches", "_random", "_run", "call_activity", "call_child", "children", "mail", "receive_signal",
+        "serve_query", "serve_update", "signal_workflow", "sleep_until_us", "start_child", "started", "steps",
+    )  # fmt: skip
+
     def __init__(self, run: RunState, log: logging.Logger, namespace: str) -> None:
         self._run, self._log, self._namespace = run, log, namespace
         self._patches: dict[str, bool] = {}

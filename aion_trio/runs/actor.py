@@ -110,8 +110,13 @@ class RunActor:
     async def run(self) -> None:
         """Serve messages until the mailbox is closed; the record leaves memory with the actor."""
         try:
-            async for message in self._mailbox:
+            while True:  # not `async for`: its frame would stay as long as the run is parked
+                try:
+                    message = await self._mailbox.receive()
+                except trio.EndOfChannel:
+                    return
                 await self._serve(self._batch(message))
+                del message
         finally:
             self._drop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from typing import TypeVar
 
 import trio
@@ -113,10 +114,10 @@ class Runs:
         """How many workflows are in memory."""
         return 0 if self._directory is None else len(self._directory)
 
-    async def _activate(self, workflow_id: str, mailbox: Mailbox[Message]) -> None:
+    def _activate(self, workflow_id: str, mailbox: Mailbox[Message]) -> Awaitable[None]:
         cut_off = workflow_id in self._cut_off
         self._cut_off.discard(workflow_id)
-        await RunActor(self._services_of(), workflow_id, mailbox, cut_off=cut_off).run()
+        return RunActor(self._services_of(), workflow_id, mailbox, cut_off=cut_off).run()
 
     def _failed(self, workflow_id: str, error: Exception) -> None:
         """What the actor had in hand is lost with it; the journal still owes it, so the next incarnation is woken to look."""
