@@ -60,8 +60,8 @@ class Projection:
     """
 
     __slots__ = (
-        "head", "last_at_us", "run", "status", "open", "attributes", "parent", "timeout_us", "activities", "children", "last_child", "signals",
-        "cancel_requested", "closing", "_changed", "_fresh", "_marks", "_runs", "_summary_changed",
+        "_changed", "_fresh", "_marks", "_runs", "_summary_changed", "activities", "attributes", "cancel_requested", "children",
+        "closing", "head", "last_at_us", "last_child", "open", "parent", "run", "signals", "status", "timeout_us",
     )  # fmt: skip
 
     def __init__(self, head: int = 0, run_no: int = 0, last_at_us: int = 0) -> None:
