@@ -43,7 +43,8 @@ async def sends_and_goes_on(left: int) -> str:
             pass
 
     async with durable.open_nursery() as nursery:
-        nursery.start_soon(send)
+        if left:
+            nursery.start_soon(send)
         await durable.sleep(1)
         if left:
             durable.continue_as_new(left - 1)
@@ -62,5 +63,5 @@ async def test_the_outcome_of_a_signal_does_not_go_to_the_successor_of_its_sende
     await trio.sleep(3600)
     async with engine_on(store, workflows=workflows) as engine:
         assert await engine.handle("s").result() == "sent"
-        assert (await names_of(engine, "s")).count("SignalFailed") == 1
+        assert "SignalFailed" not in await names_of(engine, "s")
         replay_history(workflows, await engine.export_history("s"))
