@@ -87,6 +87,8 @@ async def open_engine(
                 supervisor.stop()
         except BaseException as error:
             _raise_bare(error, raised)
+        finally:
+            parts.runs.leave()
 
 
 def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[Parts, list[Child]]:

@@ -205,7 +205,8 @@ class Engine:
         where = self._filter(status, type, attributes, times)
         if type is None and not attributes and times == (None, None, None, None):
             await trio.lowlevel.checkpoint()
-            counts = self.journal.store.counts(self.config.namespace)
+            with reading():
+                counts = self.journal.store.counts(self.config.namespace)
             return sum(count for number, count in counts.items() if where.statuses is None or number in where.statuses)
         matching = self.list_workflows(
             status=status, type=type, attributes=attributes, started_after=started_after, started_before=started_before,

@@ -291,6 +291,8 @@ def translated(error: stores.StoreError) -> errors.AionError:
             return errors.PayloadTooLargeError(text)
         case stores.InvalidRecord():
             return errors.InvalidInputError(text)
+        case stores.StoreClosed():
+            return errors.EngineClosedError(f"{text}; the engine's block has been left")
         case stores.StoreFull():
             return errors.JournalFullError(text)
         case stores.StoreLocked():

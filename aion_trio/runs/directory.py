@@ -32,6 +32,7 @@ class Runs:
         self._cut_off: set[str] = set()
         self._waiting: dict[str, trio.Event] = {}
         self._waiting_for_end: dict[str, trio.Event] = {}
+        self._left = False
 
     def bind(self, services: Services) -> None:
         """Give the actors what they need of the rest of the engine, which is made after this object."""
@@ -65,7 +66,7 @@ class Runs:
             return await directory.ask(workflow_id, request)
         except NotAnswered as error:
             raise AppendOutcomeUnknown(
-                f"the engine failed while workflow {workflow_id!r} answered; whether it was recorded is seen by asking again "
+                f"the engine stopped or failed before workflow {workflow_id!r} answered; whether it was recorded is seen by asking again "
                 "with the same id or request id"
             ) from error
         except ActorStopped as error:
@@ -93,12 +94,24 @@ class Runs:
         self._live().release(workflow_id)
 
     async def changed(self, workflow_id: str) -> None:
-        """Return after the next durable change of a workflow, or of its quarantine."""
-        await self._waiting.setdefault(workflow_id, trio.Event()).wait()
+        """Return after the next durable change of a workflow, or of its quarantine; `EngineClosedError` if the engine ends before."""
+        await self._news(self._waiting, workflow_id)
 
     async def ended(self, workflow_id: str) -> None:
-        """Return after the next closing, start or quarantine of a workflow's run."""
-        await self._waiting_for_end.setdefault(workflow_id, trio.Event()).wait()
+        """Return after the next closing, start or quarantine of a workflow's run; `EngineClosedError` as `changed`."""
+        await self._news(self._waiting_for_end, workflow_id)
+
+    async def _news(self, waiting: dict[str, trio.Event], workflow_id: str) -> None:
+        if not self._left:
+            await waiting.setdefault(workflow_id, trio.Event()).wait()
+        if self._left:
+            raise EngineClosedError(f"the engine was left while somebody waited for workflow {workflow_id!r}, which goes on with the next open")
+
+    def leave(self) -> None:
+        """The engine's block is left, for good: tell who still waits."""
+        self._left = True
+        for event in (*self._waiting.values(), *self._waiting_for_end.values()):
+            event.set()
 
     def note_change(self, workflow_id: str, *, ended: bool = True) -> None:
         """Wake who waits for this workflow; `ended` if a run of it closed, began or was quarantined."""

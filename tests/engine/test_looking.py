@@ -425,12 +425,62 @@ async def test_leaving_the_block_leaves_the_journal_as_a_kill_does(autojump_cloc
     assert records(store) == killed
 
 
-async def test_an_engine_that_was_left_answers_with_an_error(autojump_clock: MockClock) -> None:
-    async with opened() as engine:
+async def test_an_engine_that_was_left_answers_with_an_error(tmp_path: Path) -> None:
+    async with opened(tmp_path / "journal") as engine:
         handle = await engine.start(shop.waits, 1, id="w")
-    for call in (lambda: handle.signal(shop.go, 1), lambda: engine.start(shop.waits, 1), handle.cancel):
-        with pytest.raises((RuntimeError, aion.AionError)):
+    for call in (
+        lambda: handle.signal(shop.go, 1), lambda: engine.start(shop.waits, 1), handle.cancel, handle.describe, handle.result,
+        lambda: engine.export_history("w"), engine.count_workflows,
+    ):  # fmt: skip
+        with pytest.raises(aion.EngineClosedError):
             await call()
+
+
+async def test_who_waits_outside_of_the_block_is_told_when_it_is_left(autojump_clock: MockClock) -> None:
+    """For a result, or for news of a history; the workflow goes on with the next open."""
+    told: list[str] = []
+
+    async def wait(handle: aion.WorkflowHandle[int]) -> None:
+        with pytest.raises(aion.EngineClosedError):
+            await handle.result()
+        told.append("result")
+
+    async def follow(handle: aion.WorkflowHandle[int]) -> None:
+        with pytest.raises(aion.EngineClosedError):
+            async for _ in handle.history(follow=True):
+                told.append("event")
+        told.append("history")
+
+    store = MemoryStore()
+    async with trio.open_nursery() as outside:
+        async with opened(store) as engine:
+            handle = await engine.start(shop.waits, 1, id="w")
+            outside.start_soon(wait, handle)
+            outside.start_soon(follow, handle)
+            await trio.sleep(1)
+    assert sorted(told) == ["event", "history", "result"]
+
+
+async def test_starts_that_were_acknowledged_while_the_block_was_left_are_there(tmp_path: Path) -> None:
+    """J3: on disk, with a hundred of them under way."""
+    acknowledged: list[int] = []
+
+    async def begin(engine: aion.Engine, n: int) -> None:
+        try:
+            await engine.start(shop.parent, n, id=str(n))
+        except (aion.EngineClosedError, aion.AppendOutcomeUnknown):
+            return
+        acknowledged.append(n)
+
+    async with trio.open_nursery() as outside:
+        async with opened(tmp_path / "journal") as engine:
+            for n in range(100):
+                outside.start_soon(begin, engine, n)
+            while len(acknowledged) < 20:
+                await trio.lowlevel.checkpoint()
+    async with opened(tmp_path / "journal") as engine:
+        for n in acknowledged:
+            assert await engine.handle(str(n)).result() == 1000 + 2 * n
 
 
 async def test_engines_can_be_opened_side_by_side(tmp_path: Path) -> None:
