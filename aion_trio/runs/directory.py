@@ -105,7 +105,7 @@ class Runs:
         if not self._left:
             await waiting.setdefault(workflow_id, trio.Event()).wait()
         if self._left:
-            raise EngineClosedError(f"the engine was left while somebody waited for workflow {workflow_id!r}, which goes on with the next open")
+            raise EngineClosedError(f"the engine was left before there was news of workflow {workflow_id!r}; it goes on with the next open")
 
     def leave(self) -> None:
         """The engine's block is left, for good: tell who still waits."""
