@@ -15,6 +15,7 @@ from ..errors import AionError
 from ..events import LATEST_US, Failure, datetime_of
 from ..seams import Clock
 from .info import ActivityInfo, Attempt, current_attempt
+from .process import run_in_process
 from .task import ActivityOutcome, ActivityTask, Heartbeat
 
 AnyActivity = ActivityDefinition[..., Any]
@@ -132,6 +133,8 @@ async def _perform(call: _Call, arguments: tuple[Any, ...]) -> Any:
     """The function itself. A thread that is cancelled is told by its flag, and is not waited for (A5)."""
     if call.definition.runs_in == "task":
         return await call.definition.fn(*arguments)
+    if call.definition.runs_in == "process":
+        return await run_in_process(call.definition.fn, arguments)
     limiter: Any = call.slot  # Trio's annotation names a class; it uses these two methods alone
     return await trio.to_thread.run_sync(call.definition.fn, *arguments, abandon_on_cancel=True, limiter=limiter)
 
