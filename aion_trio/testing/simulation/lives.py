@@ -1,0 +1,177 @@
+"""One life of an engine in the simulation: how it is set up, what goes wrong in it, and how it ends."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from ...definitions import WorkflowDefinition
+from ...engine import Engine, EngineConfig, open_engine
+from ...seams import Ids
+from ...stores import Fault, MemoryStore, StoreFailed, StoreFull
+from ..doubles import AnyActivity, Perform, stand_ins
+from ..report import CrashPoint
+from ..tape import TapedStore
+from .clients import Client
+
+Last = Callable[[Engine], Awaitable[None]]
+End = Literal["commit", "time", "stop", "calm"]
+
+LONGEST_LIFE = 900.0
+"""Seconds of virtual time after which a life that was to die is stopped."""
+STOPPED_WITHIN = 1.0
+"""Seconds of virtual time that an engine may take to come down (nothing that it does then has to wait)."""
+
+
+class SimulatedClock:
+    """Trio's clock, shifted by `skew_us`: from life to life it may be set forward and back (H8)."""
+
+    def __init__(self, epoch_us: int = 1_767_225_600_000_000) -> None:
+        self._epoch_us = epoch_us
+        self.skew_us = 0
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch."""
+        return self._epoch_us + self.skew_us + round(trio.current_time() * 1e6)
+
+    async def sleep_until(self, due_us: int) -> None:
+        """Return once `now_us()` has reached `due_us`."""
+        await trio.sleep(max(0.0, (due_us - self.now_us()) / 1e6))
+        while self.now_us() < due_us:  # noqa: ASYNC110  # Trio's clock was a rounded microsecond short
+            await trio.sleep(1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class LifePlan:
+    """How a life shall go.
+
+    It `end`s at its commit number `at` (not made, or made and not acknowledged: `after`), at the time `at` by a crash or by
+    an orderly stop, or not before its clients are done. `faults` fail single commits, `without` names what is not
+    loaded: a type, `type 2` for one version, or an activity.
+    """
+
+    end: End = "calm"
+    at: float = 0
+    after: bool = False
+    faults: tuple[Fault, ...] = ()
+    without: frozenset[str] = frozenset()
+    skew_us: int = 0
+    idle_after: float = 60.0
+    resident_limit: int = 10_000
+    task_limit: int = 1000
+
+
+def make_plan(rng: random.Random) -> LifePlan:
+    """A random life."""
+    end: End = rng.choice(["commit", "commit", "commit", "time", "time", "stop"])
+    at = rng.choice([1, 2, 3, rng.randint(1, 10), rng.randint(1, 80)]) if end == "commit" else rng.choice([0.0, 0.5, 1.0, 2.0, 7.5, 61.0])
+    return LifePlan(
+        end,
+        at,
+        rng.random() < 0.5,
+        tuple(_fault(rng) for _ in range(rng.choice([0, 0, 1, 2, 4]))),
+        frozenset(rng.sample(["program 2", "other", "slow", "flaky"], rng.choice([0, 0, 0, 1, 2]))),
+        rng.choice([0, 0, 0, -3600, -5, 5, 3600]) * 1_000_000,
+        rng.choice([0.1, 1.0, 60.0]),
+        rng.choice([1, 2, 5, 1000]),
+        rng.choice([1, 3, 1000]),
+    )
+
+
+def _fault(rng: random.Random) -> Fault:
+    error = rng.choice([StoreFull("simulated: no space"), StoreFailed("simulated: the commit failed half-way")])
+    return Fault("apply", nth=rng.randint(1, 60), error=error, after=isinstance(error, StoreFailed) and rng.random() < 0.5)
+
+
+@dataclass(slots=True)
+class Lived:
+    """How a life went: whether it died, where, how many commits its recovery took, and what went wrong that should not."""
+
+    died: bool = False
+    opened: bool = False
+    commits: int = 0
+    recovery_commits: int = 0
+    seconds_to_stop: float = 0.0
+    reports: tuple[Any, ...] = ()
+    error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class Stage:
+    """What lasts from life to life."""
+
+    store: MemoryStore
+    clock: SimulatedClock
+    ids: Ids
+    workflows: Sequence[WorkflowDefinition[..., Any]]
+    activities: Sequence[AnyActivity]
+    perform: Perform
+
+    def open(self, store: Any, plan: LifePlan, perform: Perform | None = None) -> Any:
+        """An engine as the plan wants it."""
+        self.clock.skew_us = plan.skew_us
+        config = replace(
+            EngineConfig(), clock=self.clock, ids=self.ids, idle_after=plan.idle_after, resident_limit=plan.resident_limit,
+            task_limit=plan.task_limit,
+        )  # fmt: skip
+        loaded = [each for each in self.workflows if not {each.name, f"{each.name} {each.version}"} & plan.without]
+        served = [each for each in self.activities if each.name not in plan.without]
+        return open_engine(store, workflows=loaded, activities=stand_ins(served, perform or self.perform), config=config)
+
+
+async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: Last | None = None) -> Lived:
+    """Live through one life; `last` brings everything to an end, in a life that is not to be disturbed."""
+    store = TapedStore(stage.store)
+    store.plan(*plan.faults)
+    if plan.end == "commit":
+        store.plan(Fault("apply", nth=int(plan.at), after=plan.after, crash=True))
+    lived = Lived()
+    ended_at = trio.current_time()
+    try:
+        async with trio.open_nursery() as nursery:
+            if plan.end == "time":
+                nursery.start_soon(_die, store, plan.at, nursery.cancel_scope)
+            async with stage.open(store, plan) as engine:
+                lived.opened, lived.recovery_commits, lived.reports = True, len(store.tape), (engine.recovery,)
+                await _act(plan, clients, engine, last)
+                ended_at = trio.current_time()
+            nursery.cancel_scope.cancel()
+    except BaseException as error:  # the crash, and whatever else was going on when it came
+        if not store.crashed:
+            lived.error = error
+    lived.died, lived.commits = store.crashed, len(store.tape)
+    lived.seconds_to_stop = 0.0 if store.crashed else trio.current_time() - ended_at
+    return lived
+
+
+async def _act(plan: LifePlan, clients: Sequence[Client], engine: Engine, last: Last | None) -> None:
+    """The clients' doings; in a life that is to die they are cut off when nothing seems to come any more."""
+    with trio.move_on_after(plan.at if plan.end == "stop" else LONGEST_LIFE if last is None else math.inf):
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(client.act, engine)
+            if last is not None:
+                nursery.start_soon(last, engine)
+        if last is None:
+            await trio.sleep(120)  # what was planned may still come
+
+
+async def _die(store: TapedStore, after: float, scope: trio.CancelScope) -> None:
+    """The process is gone, at a moment that is nobody's choice: what was not committed is lost."""
+    await trio.sleep(after)
+    store.crashed = True
+    scope.cancel()
+
+
+async def recover_only(stage: Stage, store: MemoryStore, perform: Perform) -> None:
+    """Open an engine, let it recover, and leave."""
+    async with stage.open(store, LifePlan(), perform):
+        await wait_all_tasks_blocked()
+
+

@@ -1,0 +1,202 @@
+"""One simulation: a seed becomes programs, clients and lives; what is left is judged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from ...engine import Engine
+from ...errors import AionError
+from ...history import WorkflowStatus
+from ...journal.transfer import export_lines, import_lines
+from ...stores import MemoryStore, copy_records, dump, each_key
+from ..doubles import never, run_function
+from ..effects import WatchedEffects
+from ..life import SeededIds
+from ..virtual import run_virtual
+from .clients import TRY_AGAIN, Client, Operation, make_clients, operations_of
+from .laws import faults_at_any_time
+from .lives import STOPPED_WITHIN, Last, LifePlan, Lived, SimulatedClock, Stage, live, make_plan, recover_only
+from .nodes import Maker
+from .programs import WORKFLOWS
+from .rare import points_of
+from .records import Records
+from .steps import ACTIVITIES, SIGNALS
+from .verdict import faults_at_rest, faults_of_takeover
+
+TARGETS = ("red", "blue", "green", "white", "black")
+PATIENCE = 400 * 86_400.0
+"""Seconds of virtual time within which everything ends."""
+ROUNDS = 60
+"""How often waiting workflows get one more signal of each name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much happens: fewer of each makes a failing seed easier to read."""
+
+    clients: int = 3
+    operations: int = 5
+    lives: int = 3
+    targets: int = 4
+    again: bool = True
+    """Whether everything is recovered twice, and a prefix taken over by another journal."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one seed: what is wrong (nothing, in a sound engine), rare states reached, and some counts."""
+
+    seed: int
+    faults: list[str] = field(default_factory=list[str])
+    points: set[str] = field(default_factory=set[str])
+    workflows: int = 0
+    events: int = 0
+    lives: int = 0
+    commits: int = 0
+
+
+def simulate(seed: int, size: Size | None = None) -> Verdict:
+    """Simulate one seed; the same seed and size give the same simulation."""
+    return run_virtual(_simulate, seed, size or Size(), seed=seed)
+
+
+async def _simulate(seed: int, size: Size) -> Verdict:
+    world = _World(seed, size)
+    try:
+        with trio.fail_after(PATIENCE):
+            await world.run()
+    except trio.TooSlowError:
+        world.verdict.faults.append("bounded stop: the simulation does not come to an end")
+    return world.verdict
+
+
+class _World:
+    """The journal and what lasts beside it; one life follows the other."""
+
+    def __init__(self, seed: int, size: Size) -> None:
+        self._rng = random.Random(f"simulation {seed}")
+        self._size = size
+        self.verdict = Verdict(seed)
+        store, clock = MemoryStore(), SimulatedClock()
+        self._effects = WatchedEffects(store, "default", clock)
+        self._stage = Stage(store, clock, SeededIds(seed), WORKFLOWS, ACTIVITIES, self._effects.perform)
+        self._maker = Maker(self._rng, TARGETS[: size.targets])
+        self._clients = make_clients(self._rng, self._maker, size.clients, size.operations)
+        self._lives: list[Lived] = []
+
+    @property
+    def operations(self) -> list[Operation]:
+        """Everything that clients were to ask for."""
+        return list(operations_of(self._clients))
+
+    async def run(self) -> None:
+        """Some disturbed lives, a last one in peace, and the judgement."""
+        plans = [make_plan(self._rng) for _ in range(self._size.lives)]
+        for plan in plans:
+            await self._live(plan)
+            if self.verdict.faults:
+                return
+        await self._live(LifePlan(), self._settle)
+        if self.verdict.faults:
+            return
+        records = Records(self._stage.store)
+        self._found(faults_at_rest(self._stage.store, records, self.operations))
+        restarts = sum(len(plan.faults) for plan in plans)
+        self._found(self._effects.faults(len(self._lives) + restarts))
+        self._count(records, plans)
+        if self._size.again and not self.verdict.faults and self._rng.random() < 0.3:
+            await self._elsewhere()
+
+    async def _live(self, plan: LifePlan, last: Last | None = None) -> None:
+        lived = await live(self._stage, plan, self._clients, last)
+        self._lives.append(lived)
+        if lived.error is not None:
+            self.verdict.faults.append(f"life {len(self._lives)} ({plan}) raised {_told(lived.error)}")
+        if lived.seconds_to_stop > STOPPED_WITHIN:
+            self.verdict.faults.append(f"life {len(self._lives)} took {lived.seconds_to_stop} s to stop")
+        self._found(surprise for client in self._clients for surprise in client.surprises)
+        store = self._stage.store
+        self._found(faults_at_any_time(store, Records(store), WORKFLOWS))
+        if self._size.again and self._rng.random() < 0.3:
+            await self._recover_twice()
+
+    def _found(self, faults: Iterable[str]) -> None:
+        self.verdict.faults.extend(faults)
+
+    async def _recover_twice(self) -> None:
+        """A second recovery changes nothing (R7)."""
+        copied = MemoryStore()
+        copy_records(self._stage.store, copied)
+        seen = []
+        for _ in range(2):
+            await recover_only(self._stage, copied, never)
+            seen.append(dump(copied))
+        once, twice = seen
+        differing = [key.workflow_id for key in {**once, **twice} if once.get(key) != twice.get(key)]
+        if differing:
+            self.verdict.faults.append(f"R7: a second recovery changed {differing}")
+
+    # ---- the end
+
+    async def _settle(self, engine: Engine, *, foreign: bool = False) -> None:
+        """Wait until all is closed and nothing is owed; who waits for signals gets some.
+
+        In a `foreign` journal a child may be owed to a parent whose history does not reach to it, for ever.
+        """
+        pause = 1.0
+        for count in range(ROUNDS):
+            await wait_all_tasks_blocked()
+            if await self._at_rest(engine, foreign):
+                return
+            await trio.sleep(pause)
+            pause = min(2 * pause, 3600.0)
+            if count >= 3:
+                await self._pump(engine, count)
+
+    async def _at_rest(self, engine: Engine, foreign: bool) -> bool:
+        if await engine.count_workflows(status=WorkflowStatus.RUNNING) or any(client.current is not None for client in self._clients):
+            return False
+        owed = set(engine.journal.store.stats().obligations)
+        return not (owed - {"child_closed"} if foreign else owed)
+
+    async def _pump(self, engine: Engine, count: int) -> None:
+        async for summary in engine.list_workflows(status=WorkflowStatus.RUNNING):
+            for name, signal in SIGNALS.items():
+                try:
+                    await engine.handle(summary.id).signal(signal, f"pump-{count}", request_id=f"pump-{count}-{name}")
+                except AionError as error:
+                    if isinstance(error, TRY_AGAIN):
+                        self.verdict.faults.append(f"{type(error).__name__} in the last life: {error}")
+
+    async def _elsewhere(self) -> None:
+        """Another journal takes prefixes of the histories over, and brings them to an end that the model allows."""
+        store = MemoryStore()
+        for key in each_key(self._stage.store):
+            lines = list(export_lines(self._stage.store, key))
+            import_lines(store, lines[: self._rng.randint(1, len(lines))])
+        stage = Stage(store, SimulatedClock(), SeededIds(self.verdict.seed + 1), WORKFLOWS, ACTIVITIES, run_function)
+        lived = await live(stage, LifePlan(skew_us=2 * round(PATIENCE * 1e6)), (), partial(self._settle, foreign=True))
+        if lived.error is not None:
+            self.verdict.faults.append(f"the other journal raised {_told(lived.error)}")
+        self._found(f"taken over: {what}" for what in faults_of_takeover(store, Records(store), WORKFLOWS))
+        self.verdict.points.add("a prefix of the journal was taken over")
+
+    def _count(self, records: Records, plans: Sequence[LifePlan]) -> None:
+        verdict = self.verdict
+        verdict.workflows = len(records.runs)
+        verdict.events = sum(map(len, records.histories.values()))
+        verdict.lives = len(self._lives)
+        verdict.commits = sum(lived.commits for lived in self._lives)
+        verdict.points |= points_of(records, self._lives, self.operations)
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return f"{type(error).__name__}({', '.join(_told(part) for part in error.exceptions)})"
+    return f"{type(error).__name__}: {error}"
