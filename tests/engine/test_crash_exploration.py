@@ -15,7 +15,7 @@ from aion_trio.testing import CrashPoint, CrashSearch, explore_crashes, run_virt
 from . import shop
 from .crash_scenarios import CHAPTERS, explore
 
-SAMPLE = 16
+SAMPLE = 12
 """Sequences of crashes tried for each chapter."""
 
 

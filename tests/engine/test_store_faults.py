@@ -95,7 +95,7 @@ def fail_everywhere(chapter: str, make: Callable[[int], Fault]) -> int:
 
 
 @pytest.mark.parametrize("how", FAILING_WRITES)
-@pytest.mark.parametrize("chapter", ["kin", "gossip", "policies", "generations"])
+@pytest.mark.parametrize("chapter", ["kin", "gossip", "timers", "generations"])
 def test_a_write_that_fails_loses_and_doubles_nothing(chapter: str, how: str) -> None:
     """J1, J6: full before it took effect; failed before or after, and the engine cannot know which."""
     error, after = FAILING_WRITES[how]
