@@ -54,16 +54,26 @@ class Root(Verbs):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
-            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            status = self._run_bare(args, prog_name, complete_var, extra)
         except click.UsageError as error:
             _refuse(error)
         except click.ClickException as error:
             fail(error.format_message(), "", error.exit_code)
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             fail("interrupted", "")
         except (AionError, StoreError, OSError) as error:
-            fail(str(error), hint_for(error))
+            fail(str(error), hint_for(error), _status_of(error))
         sys.exit(status if isinstance(status, int) else 0)
+
+    def _run_bare(self, args: Sequence[str] | None, prog_name: str | None, complete_var: str | None, extra: dict[str, Any]) -> Any:
+        """Run the command; an error that came out of nurseries is raised without their groups."""
+        try:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except BaseExceptionGroup as group:
+            error: BaseException = group
+            while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]
+            raise error from error.__cause__
 
 
 def fail(message: str, hint: str, status: int = 1) -> NoReturn:
@@ -72,6 +82,13 @@ def fail(message: str, hint: str, status: int = 1) -> NoReturn:
     if hint:
         click.echo(f"hint: {hint}", err=True)
     sys.exit(status)
+
+
+def _status_of(error: Exception) -> int:
+    """Wrong settings are wrong usage; the rest is a failure that was found."""
+    from aion_trio.protocol import ConfigurationError
+
+    return 2 if isinstance(error, ConfigurationError) else 1
 
 
 def _refuse(error: click.UsageError) -> NoReturn:

@@ -30,6 +30,7 @@ class Signs:
     cancelled: str = "○"
     open: str = "▶"
     point: str = "◆"
+    times: str = "×"
 
     def of(self, ending: str) -> str:
         """The sign of an end."""
@@ -39,12 +40,12 @@ class Signs:
         """What the signs mean, in one line."""
         return (
             f"{self.work}{self.work} works  {self.wait}{self.wait} waits  {self.done} done  {self.failed} failed  "
-            f"{self.cancelled} cancelled  {self.open} open  {self.point} happened"
+            f"{self.cancelled} cancelled  {self.open} open  {self.point} happened  {self.times}2 tries"
         )
 
 
 UNICODE = Signs()
-ASCII = Signs("=", "-", "o", "x", "/", ">", "*")
+ASCII = Signs("=", "-", "o", "X", "/", ">", "*", "x")
 _STYLES = {"done": "green", "failed": "red", "cancelled": "yellow", "": "cyan"}
 
 
@@ -62,9 +63,9 @@ def draw(trace: RunTrace, sheet: Sheet, most: int) -> list[Text]:
     """The lines of a run's timeline: the axis, the run, at most `most` of its spans, and the legend."""
     shown = [trace.run, *trace.spans[:most]]
     end_us = trace.run.end_us or max(sheet.now_us, trace.last_us)
-    labels, notes = [_label(span) for span in shown], [_note(span, end_us) for span in shown]
-    label_width = min(max(map(len, labels)), _WIDEST_LABEL, sheet.width // 3)
-    note_width = min(max(map(len, notes)), _WIDEST_NOTE, sheet.width // 3)
+    labels, notes = [_label(span) for span in shown], [_note(span, end_us, sheet.signs.times) for span in shown]
+    label_width = min(max(map(len, labels)), _WIDEST_LABEL, sheet.width * 3 // 10)
+    note_width = min(max(map(len, notes)), _WIDEST_NOTE, sheet.width * 3 // 10)
     bar_width = max(sheet.width - label_width - note_width - 4, _NARROWEST_BAR)
     place = _scale(trace, end_us, bar_width, by_order=sheet.by_order)
     lines = [] if sheet.by_order else [_axis(trace.run.start_us, end_us, label_width, bar_width)]
@@ -84,11 +85,11 @@ def _label(span: Span) -> str:
     return f"{span.ordinal} {span.kind} {span.name}" if span.ordinal else f"{span.kind} {span.name}"
 
 
-def _note(span: Span, end_us: int) -> str:
+def _note(span: Span, end_us: int, sign: str) -> str:
     if not span.segments:
         return span.outcome
     length = span_text(((span.end_us or end_us) - span.start_us) / 1e6)
-    attempts = f" attempt {span.attempts}" if span.attempts > 1 else ""
+    attempts = f" {sign}{span.attempts}" if span.attempts > 1 else ""
     outcome = span.outcome if span.end_us is not None else f"open{', after ' + span.outcome if span.outcome else ''}"
     return f"{length:>7}{attempts} {outcome}".rstrip()
 
@@ -144,7 +145,7 @@ def _draw_segment(cells: list[tuple[str, str]], segment: Segment, place: Callabl
 
 def _axis(start_us: int, end_us: int, indent: int, width: int) -> Text:
     """The time since the start, at some places of the bar."""
-    marks = max(2, min(6, width // 14))
+    marks = max(2, min(6, width // 12))
     line = [" "] * width
     for mark in range(marks):
         at = mark * (width - 1) // (marks - 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import fields
+from datetime import UTC
 from typing import Any
 
 from aion_trio.codec import PLAIN, decode, short_name
@@ -12,10 +14,15 @@ from aion_trio.errors import AionError
 from aion_trio.events import Event, datetime_of
 from aion_trio.protocol.values import value_to_json
 
+from .output import attributes_text, span
+
 _NOT_SHOWN = frozenset(
-    {"seq", "recorded_at", "input_digest", "payload_digest", "kernel_version", "parent_run_id", "trace_context", "options", "origin"}
-)
+    {"seq", "recorded_at", "input_digest", "payload_digest", "kernel_version", "parent_run_id", "trace_context", "options", "origin",
+     "request_id", "update_id", "on_parent_close"}
+)  # fmt: skip
+_USUAL = {"queue": "default", "version": 1}
 _LONGEST_VALUE = 200
+_NARROWEST = 20
 
 
 def value_text(payload: bytes) -> str:
@@ -33,9 +40,11 @@ def failure_text(failure: list[Any]) -> str:
 
 
 def event_text(event: Event) -> str:
-    """The fields of an event that say something, as `name=value`."""
+    """The fields of an event that say something, as `name=value`; what has its usual value is left out."""
     parts = ((field.name, getattr(event, field.name)) for field in fields(event) if field.name not in _NOT_SHOWN)
-    return " ".join(f"{name}={_shortened(_text(name, value))}" for name, value in parts if value not in (None, [], {}, "", b""))
+    said = ((name, value) for name, value in parts if value not in (None, [], {}, "", b"") and _USUAL.get(name) != value)
+    text = " ".join(f"{name.removesuffix('_us')}={_shortened(_text(name, value))}" for name, value in said)
+    return text.replace(f"{event.recorded_at:%Y-%m-%dT}", "")  # a time of the same day without its date
 
 
 def _text(name: str, value: Any) -> str:
@@ -45,7 +54,11 @@ def _text(name: str, value: Any) -> str:
         return value_text(value)
     if name == "failure":
         return failure_text(value)
-    if name.endswith("_us") and name not in ("timeout_us",):
+    if name == "timeout_us":
+        return span(value / 1e6)
+    if name == "attributes":
+        return attributes_text(value)
+    if name.endswith("_us"):
         return datetime_of(value).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     if name == "parent":
         return f"{value[0]}#{value[2]}"
@@ -61,3 +74,13 @@ def _text(name: str, value: Any) -> str:
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def event_lines(event: Event, width: int | None) -> list[str]:
+    """An event as one line; where there is a width, what it says goes on below itself."""
+    head = f"{event.seq:>5} {event.recorded_at.astimezone(UTC):%H:%M:%S.%f}"[:-3] + f" {type(event).__name__:<22} "
+    text = event_text(event)
+    if width is None or width < len(head) + _NARROWEST:
+        return [(head + text).rstrip()]
+    parts = textwrap.wrap(text, width - len(head), break_on_hyphens=False) or [""]
+    return [(head + parts[0]).rstrip(), *(" " * len(head) + part for part in parts[1:])]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from rich.console import RenderableType
 from rich.markup import escape
 
 from aion_trio.supervision.snapshot import render
 
-from .output import OUTPUT, Format, console, facts, plain, show_json, span, table_of
+from .output import OUTPUT, Format, facts, plain, show, show_json, span, table_of
 from .places import Place, daemon_options, operate
 from .verbs import verb
 
@@ -23,14 +24,14 @@ def recovery(output: Format, place: Place) -> None:
     if output is Format.JSON:
         show_json(plain(report))
         return
-    out = console()
     counts = [(name.replace("_", " "), str(value)) for name, value in plain(report).items() if isinstance(value, int)]
-    out.print(facts([*counts, ("took", span(report.seconds))]))
+    parts: list[RenderableType] = [facts([*counts, ("took", span(report.seconds))])]
     if report.quarantined:
         table = table_of(("quarantined", "because"))
         for each in report.quarantined:
             table.add_row(escape(each.workflow_id), escape(each.reason))
-        out.print("", table, sep="\n")
+        parts += ["", table]
+    show(*parts)
 
 
 @verb("tree", "tree", "tree --socket /run/aion/aion.sock --most 5")

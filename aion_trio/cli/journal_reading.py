@@ -16,7 +16,7 @@ from aion_trio.journal.verification import verify_journal
 from aion_trio.journal.writer import reading
 from aion_trio.stores import Finding, LmdbStore, Store, StoreStats, WorkflowKey
 
-from .output import OUTPUT, Format, console, plain, show_json
+from .output import OUTPUT, Format, plain, show, show_json
 from .places import NAMESPACE
 from .verbs import verb
 
@@ -66,7 +66,7 @@ def stats(directory: Path, namespace: str, output: Format) -> None:
     if output is Format.JSON:
         show_json({**plain(numbers), "namespace": namespace, "by_status": counts})
     else:
-        console().print(_stats_table(numbers, counts, namespace))
+        show(_stats_table(numbers, counts, namespace))
 
 
 def _stats_table(numbers: StoreStats, counts: dict[str, int], namespace: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import click
@@ -9,12 +10,13 @@ from rich.markup import escape
 
 from aion_trio.engine import WorkflowSummary
 
-from .output import OUTPUT, Format, attributes_text, console, show_array, show_json, status_text, table_of, when
+from .output import OUTPUT, Format, attributes_text, show, show_array, show_json, span, status_text, table_of, when
 from .parameters import filter_options
 from .places import Place, Readable, place_options, read
 from .verbs import verb
 
 USUAL_LIMIT = 100
+STARTED = "started (UTC)"
 
 
 @verb(
@@ -40,7 +42,7 @@ def list_workflows(place: Place, where: dict[str, Any], output: Format, limit: i
     read(place, work)
 
 
-async def _first(found: Any, limit: int | None) -> Any:
+async def _first(found: AsyncIterator[WorkflowSummary], limit: int | None) -> AsyncIterator[WorkflowSummary]:
     count = 0
     async for summary in found:
         if count == limit:
@@ -49,15 +51,15 @@ async def _first(found: Any, limit: int | None) -> Any:
         yield summary
 
 
-async def _show_table(found: Any, limit: int) -> None:
-    table = table_of(("id", "type", "status", "started", "closed", "attributes"))
+async def _show_table(found: AsyncIterator[WorkflowSummary], limit: int) -> None:
+    table = table_of(("id", "type", "status", STARTED, "took", "attributes"), right=("took",), whole=("status", STARTED, "took"))
     more = False
     async for summary in found:
         if table.row_count == limit:
             more = True
             break
         table.add_row(*_cells(summary))
-    console().print(table if table.row_count else "no workflows", highlight=False)
+    show(table if table.row_count else "no workflows")
     if more:
         click.echo(f"there are more than {limit}; --limit N shows more", err=True)
 
@@ -68,7 +70,7 @@ def _cells(summary: WorkflowSummary) -> list[str]:
         escape(summary.type),
         status_text(summary.status.value),
         when(summary.started_at),
-        when(summary.closed_at),
+        "" if summary.closed_at is None else span((summary.closed_at - summary.started_at).total_seconds()),
         escape(attributes_text(summary.attributes)),
     ]
 

@@ -16,7 +16,7 @@ from typing import Any, TypeGuard
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -54,13 +54,23 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=WIDE, color_system=None, force_terminal=False)
 
 
-def table_of(columns: Iterable[str], *, right: Iterable[str] = (), last: str = "fold") -> Table:
-    """An empty table; the columns in `right` hold numbers, and the last column is folded or cut where there is no room."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    named, numbers = list(columns), frozenset(right)
-    for name in named:
-        overflow: Any = last if name == named[-1] else "fold"
-        table.add_column(name, justify="right" if name in numbers else "left", overflow=overflow, no_wrap=last != "fold")
+def show(*parts: RenderableType) -> None:
+    """Print tables and lines; without the blanks that fill them up where nobody sees their edges."""
+    out = console()
+    if out.is_terminal:
+        out.print(*parts, sep="\n", highlight=False)
+        return
+    with out.capture() as captured:
+        out.print(*parts, sep="\n", highlight=False)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def table_of(columns: Iterable[str], *, right: Iterable[str] = (), whole: Iterable[str] = ()) -> Table:
+    """An empty table; the columns in `right` hold numbers, those in `whole` are not folded. Nothing is cut where there is some room."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    numbers, unbroken = frozenset(right), frozenset(whole)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=name in unbroken)
     return table
 
 
@@ -106,14 +116,13 @@ def show_json(value: Json) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
-async def show_array(values: AsyncIterator[Any]) -> None:
+async def show_array(values: AsyncIterator[object]) -> None:
     """Print a JSON array as its elements come, one a line, so that a long one needs no memory."""
-    first = True
-    click.echo("[", nl=False)
+    before = "[\n"
     async for value in values:
-        click.echo(("" if first else ",") + "\n" + json.dumps(plain(value), ensure_ascii=False), nl=False)
-        first = False
-    click.echo("]" if first else "\n]")
+        click.echo(before + json.dumps(plain(value), ensure_ascii=False), nl=False)
+        before = ",\n"
+    click.echo("[]" if before == "[\n" else "\n]")
 
 
 def when(moment: datetime | None) -> str:

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 import trio
+from rich.console import RenderableType
 from rich.markup import escape
 
 from aion_trio.codec import plain_data, raw_of, to_line
 from aion_trio.engine import WorkflowDescription
 from aion_trio.errors import AionError
-from aion_trio.events import Event
 from aion_trio.protocol.values import value_to_json
 
-from .eventtext import event_text
-from .output import OUTPUT, Format, attributes_text, console, facts, plain, show_json, table_of, when
+from .eventtext import event_lines
+from .output import OUTPUT, Format, attributes_text, console, facts, plain, show as show_parts, show_json, table_of, when
 from .places import Place, Readable, place_options, read
 from .verbs import verb
 
@@ -34,32 +34,22 @@ def show(workflow_id: str, follow: bool, output: Format, place: Place) -> None:
     """Show the history of a workflow, all its runs; as json one event a line, as an export has them."""
 
     async def work(source: Readable) -> None:
-        events = source.handle(workflow_id).history(follow=follow)
-        if output is Format.JSON:
-            async for event in events:
+        out = console()
+        day = ""
+        async for event in source.handle(workflow_id).history(follow=follow):
+            if output is Format.JSON:
                 click.echo(to_line(workflow_id, place.namespace, event.seq, raw_of(event)))
-        elif follow:
-            async for event in events:
-                click.echo(_line(event))
-        else:
-            table = table_of(("seq", "at (UTC)", "event", "what"), right=("seq",))
-            async for event in events:
-                table.add_row(str(event.seq), _time(event), type(event).__name__, escape(event_text(event)))
-            console().print(table)
+                continue
+            if day != (day := f"{event.recorded_at.astimezone(UTC):%Y-%m-%d}"):
+                click.echo(f"{day} (UTC)")
+            for line in event_lines(event, out.width if out.is_terminal else None):
+                click.echo(line)
 
     try:
         read(place, work, workflow_id)
     except KeyboardInterrupt:
         if not follow:
             raise
-
-
-def _time(event: Event) -> str:
-    return event.recorded_at.astimezone(UTC).strftime("%m-%d %H:%M:%S.%f")[:-3]
-
-
-def _line(event: Event) -> str:
-    return f"{event.seq:>5}  {_time(event)}  {type(event).__name__:<22} {event_text(event)}".rstrip()
 
 
 @verb("describe", "workflow describe order-42", "workflow describe order-42 --journal orders.aion -o json")
@@ -76,7 +66,6 @@ def describe(workflow_id: str, output: Format, place: Place) -> None:
 
 
 def _show_description(found: WorkflowDescription) -> None:
-    out = console()
     pairs = [
         ("id", found.id),
         ("run", found.run_id),
@@ -90,18 +79,19 @@ def _show_description(found: WorkflowDescription) -> None:
         ("parent", f"{found.parent.workflow_id}, its operation {found.parent.ordinal}" if found.parent else ""),
         ("quarantine", found.quarantine or ""),
     ]
-    out.print(facts((name, text) for name, text in pairs if text))
+    parts: list[RenderableType] = [facts((name, text) for name, text in pairs if text)]
     if found.pending_activities:
         table = table_of(("#", "activity", "attempt", "due", "queue", ""), right=("#", "attempt"))
         for each in found.pending_activities:
             served = "" if each.served else "not served: no function of this type is loaded"
             table.add_row(str(each.ordinal), escape(each.type), str(each.attempt), when(each.due), escape(each.queue), served)
-        out.print("\nactivities without an outcome", table, sep="\n")
+        parts += ["\nactivities without an outcome", table]
     if found.pending_children:
         table = table_of(("#", "child"), right=("#",))
         for child in found.pending_children:
             table.add_row(str(child.ordinal), escape(child.id))
-        out.print("\nchildren that are open", table, sep="\n")
+        parts += ["\nchildren that are open", table]
+    show_parts(*parts)
 
 
 @verb("result", "workflow result order-42", "workflow result order-42 --wait 10", "workflow result order-42 --journal orders.aion")
