@@ -54,6 +54,7 @@ class Journal:
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._running = False
         self._failed = False
+        self._full = trio.Event()
         self.commits = 0
         self.appends = 0
 
@@ -97,6 +98,18 @@ class Journal:
     async def append_all(self, items: Sequence[Append]) -> list[int]:
         """As `append`, for several appends that are durable together or not at all with their transaction."""
         await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            return await self._append_all(items)
+        except errors.JournalFullError:
+            self._full.set()
+            raise
+
+    async def full(self) -> None:
+        """Return when an append, from this call on, has found no room."""
+        self._full = trio.Event()
+        await self._full.wait()
+
+    async def _append_all(self, items: Sequence[Append]) -> list[int]:
         if not self.store.blocking:
             applied = self._apply(items)
             self._reopen_after(applied)

@@ -7,6 +7,7 @@ import logging
 import trio
 import trio_util
 
+from ..errors import JournalFullError
 from .courier import Courier
 from .report import Quarantined, RecoveryReport
 from .sweeps import Sweeps
@@ -26,15 +27,36 @@ class Recovery:
         self.report = RecoveryReport()
 
     async def run(self, *, task_status: trio.TaskStatus[RecoveryReport] = trio.TASK_STATUS_IGNORED) -> None:
-        """Sweep, report, serve until cancelled. Only a fault of the journal itself is fatal (R8)."""
+        """Sweep, report, serve until cancelled. Only a fault of the journal itself is fatal (R8), or that it is full."""
         try:
-            self.report = await self._sweep()
+            self.report = await self._sweep_while_there_is_room()
             log.info("recovery: %s", self.report)
             self._allowed.value = True
             task_status.started(self.report)
             await self._courier.serve()
         finally:
             self._allowed.value = False
+
+    async def _sweep_while_there_is_room(self) -> RecoveryReport:
+        """A workflow's actor waits for room with what it owes; whoever opens a full journal is told instead (J6, R1)."""
+        outcome: RecoveryReport | Exception = JournalFullError(
+            "the journal has no room for what its recovery has to record; make room and open it again, nothing is lost"
+        )
+
+        async def watch() -> None:
+            await self._sweeps.no_room()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            try:
+                outcome = await self._sweep()
+            except Exception as error:  # carried out of the nursery, which would put a group around it
+                outcome = error
+            nursery.cancel_scope.cancel()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def _sweep(self) -> RecoveryReport:
         """Find what is owed, then do it: starts first, then what needs the started, then what is due."""

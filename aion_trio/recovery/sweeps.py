@@ -60,6 +60,10 @@ class Sweeps:
         now_us = self._clock.now_us()
         self._owed = {kind: self._rows(kind, now_us if kind is ObligationKind.WAKE_UP else None) for kind in SWEPT}
 
+    async def no_room(self) -> None:
+        """Return when the journal has found no room for what is recovered."""
+        await self._journal.full()
+
     async def sweep_successors(self) -> int:
         """Start every successor that a continue-as-new recorded and a crash kept from starting (R4)."""
         return await self._deliver_all(ObligationKind.RUN_START)

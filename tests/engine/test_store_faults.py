@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 import aion_trio as aion
 from aion_trio.errors import EngineClosedError
-from aion_trio.stores import Fault, FaultyStore, LmdbStore, MemoryStore, Store, StoreFailed, StoreFull
+from aion_trio.seams import TrioClock
+from aion_trio.stores import Fault, FaultyStore, LmdbStore, MemoryStore, Store, StoreFailed, StoreFull, dump
 from aion_trio.testing import run_virtual
 from aion_trio.testing.comparison import Told, first_difference, histories, tellings
 from aion_trio.testing.effects import WatchedEffects
 from aion_trio.testing.life import Program, SeededIds, left_owed, opened, program_of, rest
 from aion_trio.testing.tape import TapedStore
 
+from . import shop
 from .crash_scenarios import ACTIVITIES, CHAPTERS, WORKFLOWS
+from .harness import cut_after, engine_on, recovered
 
 READS = ("head", "history", "summary", "mark", "obligation", "obligations", "obligations_of", "runs")
 PATIENCE = 86_400.0
@@ -131,6 +135,24 @@ def test_many_writes_that_fail_lose_nothing(how: str) -> None:
 
     undisturbed, outcome = run_virtual(run, False), run_virtual(run, True)
     assert (outcome.result, outcome.faults) == (undisturbed.result, [])
+
+
+async def test_a_full_journal_says_so_when_it_is_opened(autojump_clock: MockClock) -> None:
+    """J6, R1: recovery has to write and cannot; nothing is lost, and the next open with room goes on."""
+    store = MemoryStore()
+    async with engine_on(MemoryStore()) as engine:
+        await engine.execute(shop.parent, 4, id="p")
+        lines = await engine.export_history("p")
+    await recovered(store, cut_after(lines, "ChildWorkflowStarted"))
+    faulty = FaultyStore(store)
+    faulty.plan(Fault("apply", error=StoreFull("no room"), lasting=True))
+    before = dump(store)
+    with trio.fail_after(60), pytest.raises(aion.JournalFullError, match="make room"):
+        async with engine_on(faulty, clock=TrioClock()):
+            raise AssertionError("it opened")
+    assert dump(store) == before
+    async with engine_on(store) as engine:
+        assert await engine.handle("p").result() == 1008
 
 
 @pytest.mark.parametrize("how", FAILING_WRITES)
