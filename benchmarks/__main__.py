@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,12 +45,17 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 
 def measure(settings: Settings, only: Sequence[str]) -> dict[str, Row]:
-    """Run the benchmarks and print each row as it is found."""
+    """Run the benchmarks and print each row as it is found. A peer that cannot be installed or run is left out, and why is said."""
     rows: dict[str, Row] = {}
     for benchmark in suite.chosen(settings, only):
-        for row in benchmark.run(settings):
-            rows[row.name] = row
-            print(table.lines(row, rows), flush=True)
+        try:
+            for row in benchmark.run(settings):
+                rows[row.name] = row
+                print(table.lines(row, rows), flush=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            if not benchmark.peer:
+                raise
+            print(f"† {benchmark.name} could not be measured: {error}", flush=True)
     return rows
 
 

@@ -33,8 +33,18 @@ def section(result: Result, kept: str, drawn: list[str]) -> str:
     """The measured part of the page."""
     machine = "\n".join(f"{name:>16}  {value}" for name, value in {**result.machine, **result.asked}.items() if value)
     images = "\n".join(f"![{name.removesuffix('.svg')}](figures/{name})" for name in drawn)
-    found = f"Measured on {result.machine['date']}; every value of every round: [`{kept}`](evidence/{kept})."
+    found = f"Measured on {result.machine['date']}; every value of every round: [`{kept}`](evidence/{kept}).{reservation(result)}"
     return f"{found}\n\n```\n{machine}\n```\n\n{images}\n\n{table.markdown(result.rows)}"
+
+
+def reservation(result: Result) -> str:
+    """What a reader must be told of a result that is no proper measurement."""
+    small, load = result.asked.get("scale") == "quick", float(result.machine.get("load", 0))
+    doubts = [
+        *(["with the small counts of `--quick`"] if small else []),
+        *([f"on a machine with a load of {load:.1f}"] if load > 0.7 else []),
+    ]
+    return f"\n\n**A trial, not a measurement**: it was made {' and '.join(doubts)}. Read no single figure." if doubts else ""
 
 
 def replaced(page: str, measured: str) -> str:

@@ -14,7 +14,7 @@ from .settings import Scale, Settings
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """One measurement with its floors. `quick` says whether the guard runs it; one of a peer runs only with `--peers`."""
+    """One measurement with its floors. `quick` says whether `--quick` makes it; one of a peer is made with `--peers` alone."""
 
     name: str
     run: Callable[[Settings], Iterator[Row]]
@@ -42,7 +42,7 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark("import", footprint.import_rows),
     Benchmark("hello", footprint.hello_rows),
     Benchmark("memory", footprint.memory_rows, quick=False),
-    *(Benchmark(name, run, quick=False, peer=True) for name, run in peer_rows.BY_PEER),
+    *(Benchmark(name, run, peer=True) for name, run in peer_rows.BY_PEER),
 )
 
 
@@ -54,4 +54,4 @@ def chosen(settings: Settings, only: Sequence[str]) -> list[Benchmark]:
     if only:
         return [one for one in SUITE if any(f"{one.name}.".startswith(f"{name}.") or name.startswith(f"{one.name}.") for name in only)]
     quick = settings.scale is Scale.QUICK
-    return [one for one in SUITE if (one.quick or not quick) and (settings.peers or not one.peer)]
+    return [one for one in SUITE if (settings.peers if one.peer else one.quick or not quick)]
