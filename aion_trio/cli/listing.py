@@ -12,7 +12,7 @@ from aion_trio.engine import WorkflowSummary
 
 from .output import OUTPUT, Format, attributes_text, show, show_array, show_json, span, status_text, table_of, when
 from .parameters import filter_options
-from .places import Place, Readable, place_options, read
+from .places import Place, Readable, closed_after, place_options, read
 from .verbs import verb
 
 USUAL_LIMIT = 100
@@ -33,11 +33,11 @@ def list_workflows(place: Place, where: dict[str, Any], output: Format, limit: i
     """List workflows, one line each: the newest run of each id."""
 
     async def work(source: Readable) -> None:
-        found = source.list_workflows(**where)
-        if output is Format.JSON:
-            await show_array(_first(found, limit))
-        else:
-            await _show_table(found, limit or USUAL_LIMIT)
+        async with closed_after(source.list_workflows(**where)) as found:
+            if output is Format.JSON:
+                await show_array(_first(found, limit))
+            else:
+                await _show_table(found, limit or USUAL_LIMIT)
 
     read(place, work)
 

@@ -6,7 +6,7 @@ an activity counts as served, and a quarantine cannot be seen.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -65,7 +65,7 @@ class JournalReader:
         attributes: Mapping[str, AttributeValue] | None = None,
         started_after: datetime | None = None, started_before: datetime | None = None,
         closed_after: datetime | None = None, closed_before: datetime | None = None,
-    ) -> AsyncIterator[WorkflowSummary]:  # fmt: skip
+    ) -> AsyncGenerator[WorkflowSummary, None]:  # fmt: skip
         """Every workflow id that matches, as `Engine.list_workflows` gives them."""
         times = (started_after, started_before, closed_after, closed_before)
         wanted = frozenset({status}) if isinstance(status, WorkflowStatus) else status
@@ -126,7 +126,7 @@ class JournalHandle:
         types = frozenset(raw[3] for _, raws, _ in pages for raw in raws if raw[0] == ACTIVITY_SCHEDULED)
         return description_of(journal, key, summary, types, None)
 
-    async def history(self, *, follow: bool = False) -> AsyncIterator[Event]:
+    async def history(self, *, follow: bool = False) -> AsyncGenerator[Event, None]:
         """The events of all runs of the id, oldest first; with `follow`, what comes later too."""
         journal, key = self._reader.journal, self._reader.key(self.id)
         if not journal.head(key):

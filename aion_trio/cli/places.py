@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,6 +175,16 @@ async def open_place(place: Place) -> AsyncIterator[Readable]:
         yield reader
 
 
+@asynccontextmanager
+async def closed_after(values: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """What a source yields, closed with the block, also where the block has seen enough."""
+    try:
+        yield values
+    finally:
+        if isinstance(values, AsyncGenerator):
+            await values.aclose()
+
+
 def read(place: Place, work: Callable[[Readable], Awaitable[T]], workflow_id: str | None = None) -> T:
     """Run a reading verb's work. Of a workflow that is not there, the error names the ids that are nearest."""
 
@@ -205,8 +215,9 @@ async def _with_suggestion(source: Readable, workflow_id: str | None, error: Wor
     if workflow_id is None:
         return error
     ids: list[str] = []
-    async for summary in source.list_workflows():
-        ids.append(summary.id)
-        if len(ids) >= MOST_IDS_COMPARED:
-            break
+    async with closed_after(source.list_workflows()) as found:
+        async for summary in found:
+            ids.append(summary.id)
+            if len(ids) >= MOST_IDS_COMPARED:
+                break
     return WorkflowNotFoundError(f"{error}{did_you_mean(workflow_id, ids)}")

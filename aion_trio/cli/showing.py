@@ -18,7 +18,7 @@ from aion_trio.protocol.values import value_to_json
 
 from .eventtext import event_lines
 from .output import OUTPUT, Format, attributes_text, console, facts, plain, show as show_parts, show_json, table_of, when
-from .places import Place, Readable, place_options, read
+from .places import Place, Readable, closed_after, place_options, read
 from .verbs import verb
 
 ID = click.argument("workflow_id", metavar="ID")
@@ -36,14 +36,15 @@ def show(workflow_id: str, follow: bool, output: Format, place: Place) -> None:
     async def work(source: Readable) -> None:
         out = console()
         day = ""
-        async for event in source.handle(workflow_id).history(follow=follow):
-            if output is Format.JSON:
-                click.echo(to_line(workflow_id, place.namespace, event.seq, raw_of(event)))
-                continue
-            if day != (day := f"{event.recorded_at.astimezone(UTC):%Y-%m-%d}"):
-                click.echo(f"{day} (UTC)")
-            for line in event_lines(event, out.width if out.is_terminal else None):
-                click.echo(line)
+        async with closed_after(source.handle(workflow_id).history(follow=follow)) as events:
+            async for event in events:
+                if output is Format.JSON:
+                    click.echo(to_line(workflow_id, place.namespace, event.seq, raw_of(event)))
+                    continue
+                if day != (day := f"{event.recorded_at.astimezone(UTC):%Y-%m-%d}"):
+                    click.echo(f"{day} (UTC)")
+                for line in event_lines(event, out.width if out.is_terminal else None):
+                    click.echo(line)
 
     try:
         read(place, work, workflow_id)

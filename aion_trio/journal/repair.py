@@ -23,7 +23,7 @@ from ..stores.contract import Append, Finding, ObligationKind, Open, RunRow, Sto
 from ..stores.dump import each_frame, each_key
 from . import rows
 from .projection import Projection
-from .replacement import beside, exchange
+from .replacement import Beside, beside, exchange
 from .verification import verify_journal
 
 
@@ -47,8 +47,8 @@ def repair_journal(directory: Path, *, dry_run: bool = False) -> Repair:
         if not done.found:
             return done
         with beside(directory, "repair") as copy:
-            store.backup(copy)
-            with closing(LmdbStore.open(copy)) as mended:
+            store.backup(copy.path)
+            with closing(LmdbStore.open(copy.path)) as mended:
                 done.rebuilt = _rebuild(mended, done.found)
                 done.remaining = verify_journal(mended)
             if done.rebuilt and not dry_run:
@@ -100,12 +100,12 @@ def _rebuild(store: Store, found: list[Finding]) -> list[str]:
     return rebuilt
 
 
-def _put_in_place(directory: Path, copy: Path) -> str:
-    """Swap the mended copy in; the old journal goes to the first free name beside it."""
-    exchange(directory, copy)
-    place = directory.absolute()
-    kept = next(path for path in _names(place) if not path.exists())
-    copy.rename(kept)
+def _put_in_place(directory: Path, copy: Beside) -> str:
+    """Swap the mended copy in; the old journal goes to the first free name beside it, and is never removed."""
+    exchange(directory, copy.path)
+    copy.keep = True
+    kept = next(path for path in _names(directory.absolute()) if not path.exists())
+    copy.path.rename(kept)
     return str(kept)
 
 

@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import AionError, JournalNotWritableError
@@ -37,22 +38,31 @@ def compact_journal(directory: Path, destination: Path | None = None) -> tuple[i
             store.backup(destination)
             return before, _size_of(destination)
         with beside(directory, "compact") as copy:
-            store.backup(copy)
-            _require_same(store, copy)
-            after = _size_of(copy)
-            exchange(directory, copy)  # what `beside` removes now is the old one
+            store.backup(copy.path)
+            _require_same(store, copy.path)
+            after = _size_of(copy.path)
+            exchange(directory, copy.path)  # what is removed now is the old one
     return before, after
 
 
+@dataclass(slots=True)
+class Beside:
+    """A path beside a journal; what is there is removed when the block ends, unless `keep` was set."""
+
+    path: Path
+    keep: bool = False
+
+
 @contextmanager
-def beside(directory: Path, purpose: str) -> Iterator[Path]:
-    """A path beside the journal for a directory that is yet to be made; what is there when the block ends is removed."""
+def beside(directory: Path, purpose: str) -> Iterator[Beside]:
+    """A path beside the journal, for a directory that is yet to be made."""
     place = directory.absolute()
-    copy = place.with_name(f".{place.name}.{purpose}-{os.getpid()}")
+    copy = Beside(place.with_name(f".{place.name}.{purpose}-{os.getpid()}"))
     try:
         yield copy
     finally:
-        shutil.rmtree(copy, ignore_errors=True)
+        if not copy.keep:
+            shutil.rmtree(copy.path, ignore_errors=True)
 
 
 def exchange(one: Path, other: Path) -> None:

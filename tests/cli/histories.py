@@ -5,7 +5,9 @@ from __future__ import annotations
 import aion_trio.events as ev
 from aion_trio.codec import encode, to_line
 from aion_trio.events import Raw
+from aion_trio.stores import WorkflowKey
 
+KEY = WorkflowKey("default", "order-1")
 AT = 1_767_225_600_000_000
 
 

@@ -4,33 +4,105 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
+import pytest
+
+from aion_trio.cli.commands import TABLE, root
+from aion_trio.cli.verbs import Verb, Verbs
 from aion_trio.stores import LmdbStore
 from tests.cli.histories import lines
+from tests.cli.running import at, command_of, refusal
 
-MAIN = "import sys; sys.path[:] = {path!r}; {before}; sys.argv = ['aion-trio', *{args!r}]; from aion_trio.cli import main; main()"
 
-
-def run(*args: str | Path, before: str = "", given: str = "") -> subprocess.CompletedProcess[str]:
+def run(*args: str | Path, before: str = "pass", given: str = "") -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    program = MAIN.format(path=sys.path, before=before or "pass", args=[str(arg) for arg in args])
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], input=given, capture_output=True, text=True, check=False, timeout=50
-    )
+    return subprocess.run(command_of(*args, before=before), input=given, capture_output=True, text=True, check=False, timeout=50)
+
+
+def each_verb(group: Verbs = root, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Verb]]:
+    """Every verb, with the words that lead to it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, Verbs):
+            yield from each_verb(found, (*path, name))
+        else:
+            assert isinstance(found, Verb)
+            yield (*path, name), found
 
 
 def test_the_command_alone_prints_what_it_can_do() -> None:
     done = run()
-    assert done.returncode == 0
-    assert all(verb in done.stdout for verb in ("demo", "journal", "bench"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n  {verb}  " in done.stdout for verb in TABLE)
 
 
-def test_wrong_usage_exits_2() -> None:
-    assert run("fly").returncode == 2
-    assert run("demo", "--kills", "many").returncode == 2
-    assert run("journal", "verify", "/no/such/directory").returncode == 2
+def test_a_group_alone_prints_its_verbs() -> None:
+    done = at("workflow")
+    assert done.exit_code == 0
+    assert "trace" in done.stdout and "Examples:" in done.stdout
+
+
+@pytest.mark.parametrize("path", [path for path, _ in each_verb()], ids=" ".join)
+def test_the_help_of_every_verb_says_what_it_does_and_has_an_example(path: tuple[str, ...]) -> None:
+    verb = dict(each_verb())[path]
+    assert verb.help and verb.examples
+    assert all(f" {example}".find(" " + " ".join(path)) >= 0 for example in verb.examples)
+    if path == ("bench",):
+        return  # its options, and its help, are those of the benchmarks
+    done = at(*path, "--help")
+    assert done.exit_code == 0
+    assert f"Examples:\n  aion-trio {verb.examples[0]}\n" in done.stdout
+
+
+@pytest.mark.parametrize("path", [path for path, _ in each_verb()], ids=" ".join)
+def test_examples_name_options_that_exist(path: tuple[str, ...]) -> None:
+    verb = dict(each_verb())[path]
+    known = {name for parameter in verb.params for name in parameter.opts} | {"--help"}
+    for example in verb.examples:
+        own = example.partition("|")[0]
+        assert {word for word in own.split() if word.startswith("-") and word != "-"} <= known
+
+
+def test_wrong_usage_exits_2_and_says_what_was_meant() -> None:
+    assert "there is no verb 'fly'" in refusal("fly", status=2)
+    assert "did you mean 'workflow'" in refusal("workflows", status=2)
+    assert "did you mean 'verify'" in refusal("journal", "verfy", status=2)
+    assert "'--output'" in refusal("journal", "stats", "--ouput", "json", status=2)
+    assert "many" in refusal("demo", "--kills", "many", status=2)
+    assert "does not exist" in refusal("journal", "verify", "/no/such/directory", status=2)
+    assert "Missing argument" in refusal("workflow", "describe", status=2)
+
+
+def test_a_reader_that_goes_away_is_no_fault(journal: Path) -> None:
+    """As in `aion-trio workflow show … | head -1`."""
+    command = command_of("workflow", "show", "order-1", "--journal", journal)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.wait(20) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_completion_prints_a_script_and_completes_verbs() -> None:
+    for shell in ("zsh", "fish"):
+        assert "_AION_TRIO_COMPLETE" in at("completion", shell).stdout
+    asked = "import os; os.environ.update(_AION_TRIO_COMPLETE='zsh_complete', COMP_WORDS='aion-trio workflow t', COMP_CWORD='2')"
+    done = run(before=asked)
+    assert [line for line in done.stdout.splitlines() if line.startswith("t")] == ["trace", "terminate"]
+
+
+def test_without_httpx2_or_starlette_a_verb_says_what_to_install() -> None:
+    hidden = "lambda name, *a: None if name in ('httpx2', 'uvicorn') else find(name, *a)"
+    hide = f"import importlib.util as u; find = u.find_spec; u.find_spec = {hidden}"
+    for args, extra in ((("workflow", "list"), "client"), (("serve", "x"), "daemon"), (("dev", "x"), "daemon")):
+        done = run(*args, before=hide)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"pip install 'aion-trio[{extra}]'" in done.stderr
 
 
 def test_without_the_extra_the_command_says_what_to_install_and_exits_2() -> None:

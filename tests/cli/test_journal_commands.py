@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from aion_trio.cli.commands import root
-from aion_trio.errors import InvalidInputError, WorkflowAlreadyStartedError, WorkflowNotFoundError
-from aion_trio.stores import LmdbStore, ObligationKind, StoreFormatError, WorkflowKey
-from tests.cli.histories import lines
-
-KEY = WorkflowKey("default", "order-1")
-
-
-def run(*args: str | Path, given: str = "") -> Result:
-    return CliRunner().invoke(root, [str(arg) for arg in args], input=given)
+from aion_trio.stores import LmdbStore, ObligationKind
+from tests.cli.histories import KEY, lines
+from tests.cli.running import at as run, data, refusal, text
 
 
 @pytest.fixture
@@ -51,8 +44,7 @@ def test_any_prefix_of_a_history_can_be_imported_and_owes_what_its_end_owes(tmp_
 
 
 def test_a_history_that_is_there_is_not_imported_again(journal: Path) -> None:
-    refused = run("journal", "import", journal, "-", given="\n".join(lines()))
-    assert isinstance(refused.exception, WorkflowAlreadyStartedError)
+    assert "in this journal already" in refusal("journal", "import", journal, "-", given="\n".join(lines()))
 
 
 @pytest.mark.parametrize(
@@ -61,17 +53,16 @@ def test_a_history_that_is_there_is_not_imported_again(journal: Path) -> None:
     ids=["nothing", "no JSON", "no start", "a gap", "two ids"],
 )
 def test_lines_that_are_no_history_are_refused(tmp_path: Path, given: str) -> None:
-    refused = run("journal", "import", tmp_path / "j", "-", given=given)
-    assert isinstance(refused.exception, InvalidInputError)
+    refusal("journal", "import", tmp_path / "j", "-", given=given)
 
 
 def test_an_unknown_workflow_cannot_be_exported(journal: Path) -> None:
-    assert isinstance(run("journal", "export", journal, "order-9").exception, WorkflowNotFoundError)
+    assert "there is no workflow 'order-9'" in refusal("journal", "export", journal, "order-9")
 
 
 def test_a_sound_journal_verifies(journal: Path) -> None:
-    done = run("journal", "verify", journal)
-    assert (done.exit_code, done.output) == (0, "1 workflows, all is well\n")
+    assert text("journal", "verify", journal) == "1 workflows, all is well\n"
+    assert data("journal", "verify", journal) == {"workflows": 1, "findings": []}
 
 
 def test_a_damaged_record_is_reported_and_exits_1(journal: Path) -> None:
@@ -84,7 +75,8 @@ def test_a_damaged_record_is_reported_and_exits_1(journal: Path) -> None:
     data.write_bytes(content)
     done = run("journal", "verify", journal)
     assert done.exit_code == 1
-    assert "order-1" in done.output
+    assert {finding["workflow_id"] for finding in json.loads(done.stdout)["findings"]} == {"order-1"}
+    assert "order-1 at " in run("journal", "verify", journal, "-o", "table").stdout
 
 
 def test_a_backup_holds_the_same_history(journal: Path, tmp_path: Path) -> None:
@@ -94,9 +86,17 @@ def test_a_backup_holds_the_same_history(journal: Path, tmp_path: Path) -> None:
 
 
 def test_stats_count_workflows_by_status(journal: Path) -> None:
-    assert "completed" in run("journal", "stats", journal).output
+    assert data("journal", "stats", journal)["by_status"] == {"completed": 1}
+    assert "completed in default" in text("journal", "stats", journal)
 
 
 def test_a_directory_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear Ada")
-    assert isinstance(run("journal", "verify", tmp_path).exception, StoreFormatError)
+    for verb in ("verify", "stats", "repair", "compact"):
+        refusal("journal", verb, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_backup_does_not_overwrite(journal: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Ada")
+    assert "not empty" in refusal("journal", "backup", journal, tmp_path)
