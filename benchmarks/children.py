@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ def call(function: str, *args: Any) -> dict[str, float]:
     )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def call_together(function: str, count: int, *args: Any) -> list[dict[str, float]]:
+    """Call a function in so many processes at once; what each returns."""
+    with ThreadPoolExecutor(count) as threads:
+        calls = [threads.submit(call, function, *args) for _ in range(count)]
+        return [each.result() for each in calls]
 
 
 def program(text: str, *args: str) -> Taken:

@@ -133,7 +133,11 @@ def _in_flight(rows: Mapping[str, Row]) -> dict[str, tuple[str, list[tuple[float
 def figures(rows: Mapping[str, Row]) -> dict[str, str]:
     """Every figure that these rows give, by file name."""
     drawn: dict[str, str] = {}
-    replays = [name for name in rows if name.startswith("replay.") and not name.startswith(("replay.events", "replay.load", "replay.cold"))]
+    replays = [
+        name
+        for name in rows
+        if name.startswith("replay.") and not name.startswith(("replay.events", "replay.load", "replay.cold", "replay.processes"))
+    ]
     replays += [name for name in rows if name.startswith("peer.") and name.endswith("replay")]
     if found := _rates(rows, replays):
         drawn["replay.svg"] = bars("Replay: steps a second (longer is faster)", found)

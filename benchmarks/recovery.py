@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import trio
 
 import aion_trio as aion
+from aion_trio.definitions import Registry
+from aion_trio.journal import Journal
+from aion_trio.replay import Execution, RunIdentity, World
+from aion_trio.stores import LmdbStore, WorkflowKey
 
 from . import workloads as w
-from .clock import Stopwatch, Taken
+from .clock import Stopwatch, Taken, timed
 from .recorded import Template, record, write_many
 from .row import About, Row, Target, timed_row
 from .settings import Settings
@@ -51,15 +57,32 @@ def recovered(journal: Path, running: int) -> tuple[Taken, Taken]:
         shutil.rmtree(copy)
 
 
+def replay_all(path: Path, count: int) -> None:
+    """What no recovery can do without: each run's events are read and its code is replayed."""
+    world = World(Registry(w.WORKFLOWS, w.ACTIVITIES))
+    with closing(LmdbStore.open(path, read_only=True)) as store:
+        journal = Journal(store)
+        for number in range(count):
+            key = WorkflowKey("default", f"w{number:07}")
+            execution = Execution(w.one_step, RunIdentity(key.workflow_id, number.to_bytes(16, "big")), world)
+            execution.replay(raw for _, raws, _ in journal.pages(key) for raw in raws)
+            execution.evict()
+
+
 def in_flight_rows(settings: Settings, count: int) -> Iterator[Row]:
     """Workflows whose activity was in flight at the crash."""
     owed = Template.of(record(w.one_step, 1), 1)
     with settings.directory() as directory:
         journal_of(directory / "journal", owed, count)
+        replayed = [timed(partial(replay_all, directory / "journal", count), count) for _ in range(settings.few)]
         rounds = [recovered(directory / "journal", 0) for _ in range(settings.few)]
+    floor = About(f"recovery.in_flight.{count}.floor", "read and replay the same runs, without an engine", "run", role="floor")
+    yield timed_row(floor, replayed)
     target = Target("≥ 5000 a second", 1 / 5000)
     for name, what, at in (("sweep", "until all are back and dispatched", 0), ("finish", "until all have completed", 1)):
-        about = About(f"recovery.in_flight.{count}.{name}", f"{count} runs in flight at a crash, {what}", "run", targets=(target,))
+        about = About(
+            f"recovery.in_flight.{count}.{name}", f"{count} runs in flight at a crash, {what}", "run", floor=floor.name, targets=(target,)
+        )
         yield timed_row(about, [pair[at] / count for pair in rounds])
 
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, cast
 
 import aion_trio as aion
@@ -23,9 +24,10 @@ from aion_trio.journal import Journal
 from aion_trio.replay import Execution, RunIdentity, World
 from aion_trio.runs import Services
 from aion_trio.runs.record import load
-from aion_trio.stores import LmdbStore
+from aion_trio.stores import LmdbStore, WorkflowKey
 
 from . import workloads as w
+from .children import call_together
 from .clock import alternate, timed
 from .floors import BareHistory
 from .recorded import NAME, Drive, Recording, record
@@ -186,6 +188,33 @@ def cold_rows(settings: Settings) -> Iterator[Row]:
         disk.bare.close()
     about = About("replay.cold", "replay from LMDB, opened anew and not in the page cache", "event", note=f"{disk.events} events")
     yield timed_row(about, rounds)
+
+
+def replayed(journal: str, run_id: str, seconds: float) -> dict[str, float]:
+    """Replay the journal's workflow again and again in this process; seconds that a replay takes."""
+    with closing(LmdbStore.open(journal, read_only=True)) as store:
+        began, times = perf_counter(), 0
+        while not times or perf_counter() - began < seconds:
+            execution = execution_of(w.sequential, bytes.fromhex(run_id))
+            execution.replay(raw for _, raws, _ in Journal(store).pages(WorkflowKey("default", NAME)) for raw in raws)
+            times += 1
+        return {"seconds": (perf_counter() - began) / times}
+
+
+def process_rows(settings: Settings) -> Iterator[Row]:
+    """One journal read by one process, and by as many as there are cores."""
+    steps, seconds = settings.pick(500, 10_000), settings.pick(1, 3)
+    found: dict[int, list[float]] = {}
+    with settings.directory() as directory:
+        disk = OnDisk(directory, record(w.sequential, steps))
+        disk.bare.close()
+        for processes in (1, os.cpu_count() or 2):
+            arguments = (str(disk.path), disk.run_id.hex(), seconds)
+            rounds = [call_together("replay.replayed", processes, *arguments) for _ in range(settings.few)]
+            found[processes] = [1 / sum(steps / one["seconds"] for one in each) for each in rounds]
+    for processes, costs in found.items():
+        name, what = f"replay.processes.{processes}", f"replay from one LMDB journal by {processes} process{'es' * (processes > 1)}"
+        yield Row(name, what, "step", tuple(costs), note="all together")
 
 
 def repeat(run: Callable[[], object], times: int) -> None:

@@ -28,6 +28,7 @@ SUITE: tuple[Benchmark, ...] = (
     *(Benchmark(f"replay.{shape.name}", partial(replay.shape_rows, shape=shape)) for shape in replay.SHAPES),
     Benchmark("replay.events", replay.length_rows),
     Benchmark("replay.cold", replay.cold_rows, quick=False),
+    Benchmark("replay.processes", replay.process_rows, quick=False),
     Benchmark("replay.load", replay.load_rows),
     Benchmark("step", steps.step_rows),
     Benchmark("latency", steps.latency_rows),
