@@ -67,6 +67,6 @@ def _draw(trace: RunTrace, workflow_id: str, look: dict[str, Any]) -> None:
     width = look["width"] or (out.width if out.is_terminal else USUAL_WIDTH)
     signs = ASCII if look["plain_signs"] or not out.encoding.startswith("utf") else UNICODE
     sheet = Sheet(width, signs, time.time_ns() // 1000, look["by_order"])
-    click.echo(f"{workflow_id}  run {trace.run_id[:8]}")
+    click.echo(f"{workflow_id}  run {trace.run_id[:8]}  {' '.join(trace.run.outcome.split()) or 'open'}")
     for line in draw(trace, sheet, look["limit"]):
         out.print(line, no_wrap=True, overflow="ignore", crop=False, highlight=False)

@@ -90,9 +90,9 @@ def _rebuild(store: Store, found: list[Finding]) -> list[str]:
     for key in keys:
         try:
             appends = rebuilt_appends(store, key)
+            store.purge([key])
         except (AionError, StoreError):
-            continue  # its events are damaged: `remaining` tells of it
-        store.purge([key])
+            continue  # its events, or its name, are damaged: `remaining` tells of it
         for outcome in store.apply(appends):
             if not isinstance(outcome, int):
                 raise outcome
