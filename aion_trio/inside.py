@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from . import events as ev
+from .arguments import attribute_values, span_us, workflow_id_of
 from .errors import InvalidInputError, NotInWorkflowError
 from .kernel.context import current, current_kernel, set_aside
-from .kernel.scopes import MICROSECONDS
 
 if TYPE_CHECKING:
     from .definitions import Signal, WorkflowDefinition
@@ -201,14 +201,16 @@ async def start_child(
     if timeout is None:
         timeout_us: int | None = None if isinstance(workflow, str) else workflow.timeout_us
     else:
-        timeout_us = round((timeout.total_seconds() if isinstance(timeout, timedelta) else timeout) * MICROSECONDS)
-    options = ChildOptions(id, ev.ON_PARENT_CLOSE.index(on_parent_close), dict(attributes or {}), timeout_us)
+        timeout_us = span_us(timeout)
+    child_id = None if id is None else workflow_id_of(id)
+    options = ChildOptions(child_id, ev.ON_PARENT_CLOSE.index(on_parent_close), dict(attribute_values(attributes)), timeout_us)
     return ChildHandle(await host.start_child(workflow, args, options))
 
 
 async def signal_workflow(id: str, signal: Signal[T] | str, value: T) -> None:
     """Signal another workflow, exactly once (S2); `SignalNotDeliveredError` if it is closed or missing."""
-    await _host("signal_workflow").signal_workflow(id, signal, value)
+    host = _host("signal_workflow")
+    await host.signal_workflow(workflow_id_of(id), signal, value)
 
 
 def continue_as_new(*args: Any, workflow: WorkflowDefinition[..., Any] | str | None = None) -> NoReturn:

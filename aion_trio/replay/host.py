@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from hashlib import blake2b
 from random import Random
 from typing import Any, NoReturn
 
 from .. import events as ev
+from ..arguments import attribute_values
 from ..codec import encode
-from ..errors import InvalidInputError
 from ..events import Raw
 from ..inside import ParentInfo, WorkflowInfo
 from .children import Children
@@ -78,12 +77,8 @@ class RunHost:
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set searchable attributes; None deletes one."""
         run = self._run
-        for key, value in attributes.items():
-            if not isinstance(key, str) or not isinstance(value, str | int | float | bool | datetime | None):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise InvalidInputError(
-                    f"attribute {key!r}: expected a str, int, float, bool, datetime or None, found {type(value).__name__}", str(key)
-                )
-        run.emit([ev.ATTRIBUTES_UPDATED, run.kernel.time_us, dict(attributes), run.next_ordinal()])
+        checked = attribute_values(attributes, deleting=True)
+        run.emit([ev.ATTRIBUTES_UPDATED, run.kernel.time_us, checked, run.next_ordinal()])
         for key, value in attributes.items():
             if value is None:
                 run.attributes.pop(key, None)
