@@ -9,16 +9,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 
-NEEDED = ("click", "rich")
+NEEDED = ("click", "rich", "msgspec")
 
 
 def main() -> None:
     """Run the command line, or say what to install."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(
-            f"aion-trio: the command line needs {' and '.join(missing)}; install them with: pip install 'aion-trio[cli]'", file=sys.stderr
-        )
+        print(f"aion-trio: the command line needs {', '.join(missing)}; install with: pip install 'aion-trio[cli]'", file=sys.stderr)
         sys.exit(2)
     from .commands import run
 

@@ -70,10 +70,14 @@ class Root(Verbs):
         try:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except BaseExceptionGroup as group:
-            error: BaseException = group
-            while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-                error = error.exceptions[0]
-            raise error from error.__cause__
+            bare = _bare(group)
+            raise bare from bare.__cause__
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The one error in groups of one; the error itself where there are several, or none."""
+    parts: tuple[BaseException, ...] = error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return _bare(parts[0]) if len(parts) == 1 else error
 
 
 def fail(message: str, hint: str, status: int = 1) -> NoReturn:

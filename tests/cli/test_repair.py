@@ -144,7 +144,8 @@ def test_the_next_engine_goes_on_with_a_repaired_workflow(tmp_path: Path) -> Non
     async def go_on() -> list[str]:
         async with aion.open_engine(directory, modules=[shop]) as engine:
             await engine.handle("order-1").signal(shop.approval, True)
-            return await engine.handle("order-1").result()
+            found: list[str] = await engine.handle("order-1").result()
+            return found
 
     trio.run(begin)
     store = LmdbStore.open(directory)
