@@ -195,6 +195,8 @@ class RunActor:
 
     def _is_durable(self, turn: Turn) -> bool:
         """Whether the turn's events are in the history, after a commit whose outcome is unknown."""
+        if turn.adopted:  # this actor is the only writer: a head that is as expected was written by this turn
+            return self._services.journal.head(turn.record.key) == turn.adopted[-1].expected_seq + turn.adopted[-1].count
         if not turn.events:
             return False
         found = [raw for _, raws, _ in self._services.journal.pages(turn.record.key, turn.expected_seq + 1) for raw in raws]

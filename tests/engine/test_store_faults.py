@@ -180,3 +180,15 @@ async def _on_disk(inner: Store, fault: Fault) -> bool:
     assert [len(raws) for raws in histories(inner).values()] == [11]
     assert left_owed(inner) == []
     return not faulty.pending
+
+
+async def test_an_import_that_reached_the_disk_unseen_is_an_import(autojump_clock: MockClock) -> None:
+    """J1: the commit's outcome was unknown, the head says that it is there; the caller is told of no conflict."""
+    async with engine_on(MemoryStore()) as engine:
+        await engine.execute(shop.double, 2, id="d")
+        lines = await engine.export_history("d")
+    store = FaultyStore(MemoryStore())
+    async with aion.open_engine(store, workflows=shop.WORKFLOWS, activities=shop.ACTIVITIES) as engine:
+        store.plan(Fault("apply", error=StoreFailed("EIO on sync"), after=True))
+        assert await engine.import_history(lines) == "d"
+        assert await engine.handle("d").result() == 4
