@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import NoReturn
 
 from . import pages, parts, plots, results, suite, table
 from .machine import load, machine
@@ -59,14 +60,20 @@ def measure(settings: Settings, only: Sequence[str]) -> dict[str, Row]:
     return rows
 
 
+def usage(message: str) -> NoReturn:
+    """End the program: it was called in a wrong way."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
 def measure_and_keep(options: argparse.Namespace) -> None:
     """A whole run."""
     settings = settings_of(options)
+    if not suite.chosen(settings, options.only):
+        usage(f"no benchmark is called {' or '.join(options.only)}; --list names them")
     began, found = perf_counter(), machine(options.path)
     print(table.header(found), flush=True)
     rows = measure(settings, options.only)
-    if not rows:
-        sys.exit(f"no benchmark is called {' or '.join(options.only)}; --list names them")
     found |= {"load at the end": load(), "seconds": f"{perf_counter() - began:.0f}"}
     asked = {"scale": settings.scale.value, "rounds": str(settings.rounds), "only": " ".join(options.only)}
     result = Result(found, asked, rows)
@@ -87,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("\n".join(f"--part {name}: {what}" for name, what in parts.present().items()))
     elif options.part is not None:
         if not options.part or options.part[0] not in parts.present():
-            sys.exit(f"--part takes one of {', '.join(parts.present())}")
+            usage(f"--part takes one of {', '.join(parts.present())}")
         parts.run(options.part[0], options.part[1:])
     elif options.write_docs:
         pages.write(options.write_docs)

@@ -48,11 +48,15 @@ def output_of(text: str) -> str:
 
 
 def memory_bytes() -> int:
-    """Memory of this process that is its own alone; pages of a mapped file are not."""
-    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
-        if line.startswith("Private_Dirty:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("this system does not say how much memory a process has for itself")
+    """Memory of this process that is its own alone: pages of a mapped file are not.
+
+    Only Linux says so; elsewhere it is the most that the process ever had, from which differences can still be taken.
+    """
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty:")) * 1024
 
 
 def _children_cpu_s() -> float:

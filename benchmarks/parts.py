@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import runpy
 import sys
 from collections.abc import Sequence
 
@@ -23,5 +23,5 @@ def present() -> dict[str, str]:
 
 def run(name: str, options: Sequence[str]) -> None:
     """Run a part as a program of its own."""
-    sys.argv = [f"{__package__}.{name}", *options]
-    runpy.run_module(f"{__package__}.{name}", run_name="__main__")
+    sys.argv = [name, *options]
+    importlib.import_module(f".{name}", __package__).main()
