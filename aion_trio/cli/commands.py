@@ -76,8 +76,12 @@ class Root(Verbs):
 
 def _bare(error: BaseException) -> BaseException:
     """The one error in groups of one; the error itself where there are several, or none."""
-    parts: tuple[BaseException, ...] = error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    parts = _parts(error)
     return _bare(parts[0]) if len(parts) == 1 else error
+
+
+def _parts(error: BaseException) -> tuple[BaseException, ...]:
+    return error.exceptions if isinstance(error, BaseExceptionGroup) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
 
 
 def fail(message: str, hint: str, status: int = 1) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -71,11 +72,33 @@ class Readable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for TLS: authorities to trust, and a certificate to show with its key. Without any, the system's authorities."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext | None:
+        """The client's context; None where there is nothing of its own to say. Raises `UsageError` for files that cannot be used."""
+        if self == Tls():
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:  # SSLError is one
+            raise click.UsageError(f"the files for TLS cannot be used: {error}") from None
+        return context
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a verb looks: the directory `journal`, or where that is None the daemon at `url`."""
 
     url: str = USUAL_URL
     token_file: Path | None = None
+    tls: Tls = Tls()
     journal: Path | None = None
     namespace: str = "default"
 
@@ -105,20 +128,35 @@ _JOURNAL = click.option(
     help="Read this journal directory, also while an engine writes it.",
     show_envvar=True,
 )
+_TLS = tuple(
+    click.option(
+        name,
+        envvar="AION_" + name.removeprefix("--").replace("-", "_").upper(),
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=text,
+        show_envvar=True,
+    )
+    for name, text in (
+        ("--tls-ca", "The authorities to trust, instead of the system's."),
+        ("--tls-certificate", "A certificate to show."),
+        ("--tls-key", "The certificate's key."),
+    )
+)
 NAMESPACE = click.option("--namespace", default="default", show_default=True, help="The namespace within the journal.")
 
 
 def daemon_options(fn: Callable[..., None]) -> Callable[..., None]:
     """The options of a verb that needs a daemon; the function gets `place`."""
-    return options(_URL, _SOCKET, _TOKEN_FILE)(_with_place(fn))
+    return options(_URL, _SOCKET, _TOKEN_FILE, *_TLS)(_with_place(fn))
 
 
 def place_options(fn: Callable[..., None]) -> Callable[..., None]:
     """The options of a verb that reads, from a daemon or from a journal directory; the function gets `place`."""
-    return options(_JOURNAL, NAMESPACE, _URL, _SOCKET, _TOKEN_FILE)(_with_place(fn))
+    return options(_JOURNAL, NAMESPACE, _URL, _SOCKET, _TOKEN_FILE, *_TLS)(_with_place(fn))
 
 
-PLACE_PARAMETERS = ("url", "socket", "token_file", "journal", "namespace")
+PLACE_PARAMETERS = ("url", "socket", "token_file", "journal", "namespace", "tls_ca", "tls_certificate", "tls_key")
 
 
 def _with_place(fn: Callable[..., None]) -> Callable[..., None]:
@@ -139,7 +177,7 @@ def take_place(context: click.Context, given: dict[str, Any]) -> Place:
     if chosen == "journal":
         return Place(journal=values["journal"], namespace=values["namespace"])
     url = f"unix:{values['socket']}" if chosen == "socket" else values["url"] or USUAL_URL
-    return Place(url, values["token_file"])
+    return Place(url, values["token_file"], Tls(values["tls_ca"], values["tls_certificate"], values["tls_key"]))
 
 
 def token_of(place: Place) -> str | None:
@@ -160,7 +198,7 @@ async def open_daemon_client(place: Place) -> AsyncIterator[Client]:
     from aion_trio.client import open_client
     from aion_trio.client.wire import Retry
 
-    async with open_client(place.url, token=token_of(place), retry=Retry(attempts=3, initial=0.1)) as client:
+    async with open_client(place.url, token=token_of(place), tls=place.tls.context(), retry=Retry(attempts=3, initial=0.1)) as client:
         yield client
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import os
 import shutil
 import sys
@@ -37,6 +38,7 @@ def compact_journal(directory: Path, destination: Path | None = None) -> tuple[i
         if destination is not None:
             store.backup(destination)
             return before, _size_of(destination)
+        _remove_left_over(directory)
         with beside(directory, "compact") as copy:
             store.backup(copy.path)
             _require_same(store, copy.path)
@@ -90,6 +92,13 @@ def _exchange(one: bytes, other: bytes) -> int:
     except AttributeError:
         ctypes.set_errno(errno.ENOSYS)
         return -1
+
+
+def _remove_left_over(directory: Path) -> None:
+    """Remove what compactions left that were cut off: a copy, or the old journal. Only for the holder of the lock."""
+    place = directory.absolute()
+    for left in place.parent.glob(f".{glob.escape(place.name)}.compact-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _size_of(directory: Path) -> int:

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,27 +48,44 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def daemon() -> Iterator[dict[str, str]]:
     """A daemon that `aion-trio serve` runs on a Unix socket; the environment that leads the command line to it."""
     with tempfile.TemporaryDirectory(prefix="aion-cli-") as home:
-        path, log = Path(home, "sock"), Path(home, "log")
-        arguments = ("serve", "tests.cli.shop", "--journal", f"{home}/journal", "--listen", f"unix:{path}", "--grace", "1")
-        with log.open("wb") as sink:
-            environment = {**os.environ, "AION_TRIO_DAEMON_OPERATOR_TOKEN": TOKEN}
-            process = subprocess.Popen(command_of(*arguments), stdout=sink, stderr=sink, env=environment)
-        try:
-            await_listening(process, path, log)
-            yield {"AION_SOCKET": str(path), "AION_TOKEN": TOKEN, "HOME_OF_DAEMON": home}
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0, log.read_text()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        with serving(Path(home), f"unix:{home}/sock", f"{home}/sock"):
+            yield {"AION_SOCKET": f"{home}/sock", "AION_TOKEN": TOKEN, "HOME_OF_DAEMON": home}
 
 
-def await_listening(process: subprocess.Popen[bytes], path: Path, log: Path) -> None:
-    """Wait until somebody listens on the socket."""
+@contextmanager
+def serving(home: Path, listen: str, place: str | tuple[str, int], *settings: str) -> Iterator[None]:
+    """Run `aion-trio serve` for the block; it must stop at SIGTERM, with status 0."""
+    arguments: tuple[str | Path, ...] = (
+        "serve",
+        "tests.cli.shop",
+        "--journal",
+        home / "journal",
+        "--listen",
+        listen,
+        "--grace",
+        "1",
+        *settings,
+    )
+    log = home / "log"
+    with log.open("wb") as sink:
+        environment = {**os.environ, "AION_TRIO_DAEMON_OPERATOR_TOKEN": TOKEN}
+        process = subprocess.Popen(command_of(*arguments), stdout=sink, stderr=sink, env=environment)
+    try:
+        await_listening(process, place, log)
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def await_listening(process: subprocess.Popen[bytes], place: str | tuple[str, int], log: Path) -> None:
+    """Wait until somebody listens."""
     for _ in range(400):
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
+        with socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET) as probe:
+            if probe.connect_ex(place) == 0:
                 return
         if process.poll() is not None:
             break

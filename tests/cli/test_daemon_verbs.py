@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import TOKEN
-from tests.cli.running import at, data, refusal, text
+from tests.cli.conftest import TOKEN, serving
+from tests.cli.running import at, command_of, data, refusal, text
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -136,3 +140,39 @@ def test_settings_that_are_wrong_or_not_safe_exit_2(tmp_path: Path, args: tuple[
 def test_a_second_daemon_on_the_journal_is_told_who_owns_it(daemon: dict[str, str], tmp_path: Path) -> None:
     taken = Path(daemon["HOME_OF_DAEMON"], "journal")
     assert "is in use by process" in refusal("serve", "tests.cli.shop", "--journal", taken, "--listen", f"unix:{tmp_path}/sock")
+
+
+def test_follow_through_the_daemon_goes_on_until_it_is_interrupted(daemon: dict[str, str]) -> None:
+    data("workflow", "start", "wait_for_ever", "--id", "followed", env=daemon)
+    command = command_of("workflow", "show", "followed", "--follow")
+    environment = {**os.environ, **daemon, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert json.loads(process.stdout.readline())["type"] == "WorkflowStarted"
+        data("workflow", "terminate", "followed", env=daemon)
+        assert json.loads(process.stdout.readline())["type"] == "WorkflowTerminated"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+        assert process.stderr.read() == ""
+
+
+def test_with_tls_the_daemon_is_trusted_by_its_authority_and_trusts_a_certificate(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "it.pem", tmp_path / "it.key"
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=localhost")
+    subprocess.run(["openssl", *made, "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    port = free_port()
+    files = ("--tls-certificate", str(certificate), "--tls-key", str(key))
+    with serving(tmp_path, f"127.0.0.1:{port}", ("127.0.0.1", port), *files, "--tls-client-ca", str(certificate)):
+        url, trust = ("--url", f"https://localhost:{port}"), ("--tls-ca", str(certificate))
+        assert data("workflow", "count", *url, *trust, *files, env={"AION_TOKEN": TOKEN}) == {"count": 0}
+        assert "cannot be reached" in refusal("workflow", "count", *url, env={"AION_TOKEN": TOKEN})
+        assert "cannot be reached" in refusal("workflow", "count", *url, *trust, env={"AION_TOKEN": TOKEN})
+    assert "cannot be used" in refusal("workflow", "count", *url, "--tls-ca", str(key), status=2)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
