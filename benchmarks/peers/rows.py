@@ -52,7 +52,7 @@ def _series(peer: Peer, settings: Settings, url_of: Callable[[str], str], direct
     """Steps, replay and short workflows of a peer, each on a database of its own."""
     few, rounds = settings.pick(20, 200), settings.few
     found = ask(peer, "steps", directory, {"steps": few, "rounds": rounds, "url": url_of("steps")})
-    found += ask(peer, "replay", directory, {"steps": few, "rounds": rounds, "url": url_of("replay")})
+    found += ask(peer, "replay", directory, {"steps": settings.pick(20, 500), "rounds": rounds, "url": url_of("replay")})
     for in_flight, total in ((1, few // 2), (64, few), (1000, 10 * few)):
         counts = {"in_flight": min(in_flight, total), "total": total, "rounds": 1 if in_flight == 1000 else rounds}
         found += ask(peer, "workflows", directory, counts | {"url": url_of(f"w{in_flight}")})
