@@ -9,8 +9,21 @@
 `docs/api.md` the one for programs; `aion_trio.client` is the client.
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from .logs import configure_logging
-from .serving import Daemon, open_daemon, serve
 from .settings import SETTINGS, DaemonConfig, Setting, load_config
 
+if TYPE_CHECKING:
+    from .serving import Daemon, open_daemon, serve
+
 __all__ = ["SETTINGS", "Daemon", "DaemonConfig", "Setting", "configure_logging", "load_config", "open_daemon", "serve"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what serves on its first use: the command line reads `SETTINGS` where Starlette and uvicorn are not installed."""
+    if name not in ("Daemon", "open_daemon", "serve"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(".serving", __name__), name)
+    return value

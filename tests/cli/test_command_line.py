@@ -96,6 +96,14 @@ def test_without_httpx2_or_starlette_a_verb_says_what_to_install(monkeypatch: py
         assert f"pip install 'aion-trio[{extra}]'" in refusal(*args, status=2)
 
 
+def test_with_the_extra_cli_alone_the_command_works() -> None:
+    """A module that is None in `sys.modules` cannot be imported, as if it were not installed."""
+    others = "starlette", "uvicorn", "h11", "prometheus_client", "httpx2", "opentelemetry"
+    done = run(before=f"sys.modules.update(dict.fromkeys({others!r}))")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n  serve  " in done.stdout
+
+
 def test_without_the_extra_the_command_says_what_to_install_and_exits_2() -> None:
     hide = "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name, *a: None if name == 'rich' else find(name, *a)"
     done = run(before=hide)
