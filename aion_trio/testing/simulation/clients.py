@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import trio
 
@@ -76,6 +76,15 @@ class Operation:
     async def ask(self, engine: Engine) -> Any:
         """Ask once; the answer, which is not None."""
         raise NotImplementedError
+
+
+class Common(NamedTuple):
+    """What every operation has, in its order."""
+
+    number: int
+    target: str
+    delay: float
+    persists: bool
 
 
 @dataclass(slots=True)
@@ -178,20 +187,20 @@ class LookAround(Operation):
         return len(await engine.export_history(self.target))
 
 
-def _start(rng: random.Random, maker: Maker, common: Sequence[Any]) -> Operation:
+def _start(rng: random.Random, maker: Maker, common: Common) -> Operation:
     maker.budget, maker.children = rng.randint(3, 25), 3
     return StartIt(
         *common, program=make_program(maker), if_exists=rng.choice(["use", "use", "fail", "new_run", "new_run"]),
-        with_request=rng.random() < 0.7, timeout=rng.choice([None, None, None, 20.0, 5.0]),
+        with_request=rng.random() < 0.7, timeout=rng.choice([None, None, None, None, None, 20.0, 5.0, 300.0]),
     )  # fmt: skip
 
 
-Making = Callable[[random.Random, Maker, Sequence[Any]], Operation]
+Making = Callable[[random.Random, Maker, Common], Operation]
 
 OPERATIONS: list[tuple[int, Making]] = [
     (5, _start),
-    (5, lambda rng, _, common: SignalIt(*common, name=rng.choice(["go", "go", "side"]), with_request=rng.random() < 0.7)),
-    (2, lambda rng, _, common: CancelIt(*common, with_request=rng.random() < 0.7)),
+    (7, lambda rng, _, common: SignalIt(*common, name=rng.choice(["go", "go", "side"]), with_request=rng.random() < 0.7)),
+    (1, lambda rng, _, common: CancelIt(*common, with_request=rng.random() < 0.7)),
     (1, lambda _, __, common: TerminateIt(*common)),
     (2, lambda _, __, common: QueryIt(*common)),
     (1, lambda _, __, common: AwaitIt(*common)),
@@ -209,7 +218,7 @@ def make_clients(rng: random.Random, maker: Maker, clients: int, operations: int
         todo: list[Operation] = []
         for position in range(operations):
             number += 1
-            common = (number, rng.choice(maker.targets), rng.choice([0.0, 0.0, 0.5, 1.0, 3.0, 30.0]), rng.random() < 0.8)
+            common = Common(number, rng.choice(maker.targets), rng.choice([0.0, 0.0, 0.5, 1.0, 3.0, 30.0]), rng.random() < 0.8)
             making = _start if position == 0 else rng.choices([making for _, making in OPERATIONS], weights)[0]
             todo.append(making(rng, maker, common))
         made.append(Client(todo))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from ... import events as ev
@@ -22,7 +23,7 @@ def faults_at_any_time(store: MemoryStore, records: Records, workflows: Iterable
     for finding in verify_journal(store):
         yield f"verify: workflow {finding.workflow_id!r}: {finding.what}"
     for workflow_id, raws in records.histories.items():
-        if any(later[1] < earlier[1] for earlier, later in zip(raws, raws[1:], strict=False)):
+        if any(later[1] < earlier[1] for earlier, later in pairwise(raws)):
             yield f"H8: time goes back in the history of {workflow_id!r}"
     for run in records.every_run():
         for what in _faults_of_run(run):

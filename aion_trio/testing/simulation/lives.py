@@ -13,12 +13,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from ...definitions import WorkflowDefinition
 from ...engine import Engine, EngineConfig, open_engine
+from ...errors import JournalFullError
 from ...seams import Ids
 from ...stores import Fault, MemoryStore, StoreFailed, StoreFull
 from ..doubles import AnyActivity, Perform, stand_ins
-from ..report import CrashPoint
 from ..tape import TapedStore
 from .clients import Client
+from .nodes import parts_of
 
 Last = Callable[[Engine], Awaitable[None]]
 End = Literal["commit", "time", "stop", "calm"]
@@ -86,7 +87,12 @@ def make_plan(rng: random.Random) -> LifePlan:
 
 def _fault(rng: random.Random) -> Fault:
     error = rng.choice([StoreFull("simulated: no space"), StoreFailed("simulated: the commit failed half-way")])
-    return Fault("apply", nth=rng.randint(1, 60), error=error, after=isinstance(error, StoreFailed) and rng.random() < 0.5)
+    return Fault(
+        "apply",
+        nth=rng.choice([rng.randint(1, 8), rng.randint(1, 40)]),
+        error=error,
+        after=isinstance(error, StoreFailed) and rng.random() < 0.5,
+    )
 
 
 @dataclass(slots=True)
@@ -95,6 +101,8 @@ class Lived:
 
     died: bool = False
     opened: bool = False
+    refused: bool = False
+    """It was not opened: there was no room for what its recovery had to record."""
     commits: int = 0
     recovery_commits: int = 0
     seconds_to_stop: float = 0.0
@@ -143,11 +151,17 @@ async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: La
                 ended_at = trio.current_time()
             nursery.cancel_scope.cancel()
     except BaseException as error:  # the crash, and whatever else was going on when it came
-        if not store.crashed:
+        lived.refused = not lived.opened and _only_full(error)
+        if not store.crashed and not lived.refused:
             lived.error = error
     lived.died, lived.commits = store.crashed, len(store.tape)
     lived.seconds_to_stop = 0.0 if store.crashed else trio.current_time() - ended_at
     return lived
+
+
+def _only_full(error: BaseException) -> bool:
+    parts = parts_of(error)
+    return all(map(_only_full, parts)) if parts else isinstance(error, JournalFullError)
 
 
 async def _act(plan: LifePlan, clients: Sequence[Client], engine: Engine, last: Last | None) -> None:
@@ -173,5 +187,3 @@ async def recover_only(stage: Stage, store: MemoryStore, perform: Perform) -> No
     """Open an engine, let it recover, and leave."""
     async with stage.open(store, LifePlan(), perform):
         await wait_all_tasks_blocked()
-
-

@@ -32,10 +32,16 @@ class Wrong(Exception):
 
 def tags_of(error: BaseException) -> set[str]:
     """The tags in an exception, groups included."""
-    if isinstance(error, BaseExceptionGroup):
-        parts: Sequence[BaseException] = error.exceptions  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    parts = parts_of(error)
+    if parts:
         return {tag for part in parts for tag in tags_of(part)}
     return set(str(error).split(",")) if isinstance(error, Broken) else set()
+
+
+def parts_of(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions in a group, none in any other exception."""
+    parts: Any = getattr(error, "exceptions", ())
+    return tuple(parts)
 
 
 class Run(Protocol):
@@ -77,7 +83,7 @@ class Maker:
 
     def seconds(self) -> float:
         """A time; few different ones, so that things coincide."""
-        return self.rng.choice([0.5, 1.0, 1.0, 2.0, 5.0, 5.0, 60.0, 600.0])
+        return self.rng.choice([0.5, 1.0, 1.0, 2.0, 5.0, 5.0, 60.0, 600.0, 50_000.0])
 
 
 class Kind(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 from ... import durable
 from ...definitions import Query, WorkflowDefinition, workflow
 from . import families, steps, structure
-from .nodes import KINDS, Broken, Maker, Node, Told, failures, judge, tags_of
+from .nodes import KINDS, Broken, Maker, Node, Told, everywhere, failures, judge, require, tags_of
 
 PROGRESS = Query("progress", list[Any])
 Received = dict[str, list[str]]
@@ -67,24 +67,26 @@ WORKFLOWS: list[WorkflowDefinition[..., Any]] = [program, program_2, other]
 
 
 def make_program(maker: Maker) -> Node:
-    """A random program."""
-    return ["seq", maker.number(), maker.nodes(4, 1, 5)]
+    """A random program; most of its parts go on after a failure, or programs would end too soon to be crashed."""
+    parts = maker.nodes(4, 1, 5)
+    parts = [["catch", maker.number(), part] if maker.rng.random() < 0.6 else part for part in parts]
+    if maker.rng.random() < 0.4:
+        parts.append(KINDS["continue"].make(maker, 2))
+    return ["seq", maker.number(), parts]
 
 
-def judge_result(node: Node, version: int, result: Any) -> None:
+def judge_result(node: Node, version: int, result: list[Any]) -> None:
     """Raise `Wrong` unless a run of this version of a program can have this result."""
-    structure.require(isinstance(result, list) and len(result) == 3 and result[0] == version, node, result)
+    require(len(result) == 3 and result[0] == version, node, result)
     judge(node, result[1])
 
 
 def judge_failure(node: Node, message: str) -> None:
     """Raise `Wrong` unless the program can have failed with this message."""
     tags = set(message.split(","))
-    structure.require(tags <= failures(node), node, f"failure {message!r}")
+    require(tags <= failures(node), node, f"failure {message!r}")
 
 
 def successors_of(node: Node) -> list[tuple[Node, str | None]]:
     """The programs, and types, that a run may continue as."""
-    from .nodes import everywhere
-
     return [(found[2], found[3]) for found in everywhere(node) if found[0] == "continue"]

@@ -42,6 +42,7 @@ OF_A_RUN: dict[str, Callable[[Ran], bool]] = {
 OF_A_LIFE: dict[str, Callable[[Lived], bool]] = {
     "a crash during recovery": lambda lived: lived.died and not lived.opened and lived.commits > 0,
     "a crash before recovery wrote anything": lambda lived: lived.died and not lived.opened and lived.commits <= 1,
+    "there was no room to recover": lambda lived: lived.refused,
     "a child's start was swept": lambda lived: any(report.children_started for report in lived.reports),
     "a successor was swept": lambda lived: any(report.successors_started for report in lived.reports),
     "a signal was swept": lambda lived: any(report.signals_delivered for report in lived.reports),
@@ -53,12 +54,8 @@ OF_A_LIFE: dict[str, Callable[[Lived], bool]] = {
 """What one life shows."""
 
 OF_ALL = (
-    "an attempt was repeated",
     "a signal came before its target's first event",
-    "a late result was dropped",
     "a child was recorded and never started",
-    "a commit failed half-way",
-    "a disk was full",
     "a client asked twice for one thing that was done",
     "a prefix of the journal was taken over",
 )

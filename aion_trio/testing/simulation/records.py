@@ -51,7 +51,7 @@ class Ran:
     @property
     def arguments(self) -> list[Any]:
         """Its input: the program, and what its predecessors received."""
-        return list(decode(self.raws[0][7]))
+        return [*decode(self.raws[0][7])]
 
     @property
     def closing(self) -> Raw | None:
@@ -111,7 +111,7 @@ class Records:
 
     def chain_of(self, workflow_id: str, run_id: bytes) -> list[Ran]:
         """The chain that a run belongs to, empty if there is no such run."""
-        return next((chain for chain in self.chains(workflow_id) if any(run.run_id == run_id for run in chain)), [])
+        return next((chain for chain in self.chains(workflow_id) if run_id in [run.run_id for run in chain]), [])
 
 
 def _runs(workflow_id: str, raws: Sequence[Raw]) -> Iterator[Ran]:

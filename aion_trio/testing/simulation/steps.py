@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import trio
 
 from ... import durable
 from ...activities import activity_info
-from ...definitions import RetryPolicy, Signal, activity
+from ...definitions import ActivityDefinition, RetryPolicy, Signal, activity
 from ...errors import ActivityTimedOutError, SignalNotDeliveredError
 from .nodes import Broken, Maker, Node, Run, Told, add_kind, require
 
@@ -39,7 +40,7 @@ async def slow(number: int, seconds: float) -> int:
     return number
 
 
-ACTIVITIES = [contribute, flaky, slow]
+ACTIVITIES: list[ActivityDefinition[..., Any]] = [contribute, flaky, slow]
 
 
 class Leaf:

@@ -8,7 +8,7 @@ from functools import partial
 import trio
 
 from ... import durable
-from .nodes import Broken, Maker, Node, Run, Told, Wrong, add_kind, failures, judge, require, tags_of
+from .nodes import KINDS, Broken, Maker, Node, Run, Told, Wrong, add_kind, failures, judge, require, tags_of
 
 
 class Inner:
@@ -229,7 +229,10 @@ class Continue:
     """`[continue, number, rest]`: go on as a new run with the program `rest`, of this type or another."""
 
     def make(self, maker: Maker, depth: int) -> Node:
-        rest = ["seq", maker.number(), maker.nodes(max(1, depth), 1, 3)]
+        parts = maker.nodes(max(1, depth), 1, 3)
+        if maker.rng.random() < 0.5:
+            parts.append(KINDS["receive"].make(maker, 0))
+        rest = ["seq", maker.number(), parts]
         return ["continue", maker.number(), rest, maker.rng.choice([None, None, "other"])]
 
     async def run(self, node: Node, run: Run) -> Told:

@@ -19,6 +19,8 @@ from .nodes import Wrong
 from .programs import judge_failure, judge_result, successors_of
 from .records import Ran, Records
 
+TOLD_WITHIN_US = 20_000 * 1_000_000
+"""Longer than all lives that are cut off, and than clocks are set forward."""
 POLICIES = {0: "terminate", 1: "cancel", 2: "abandon"}
 
 
@@ -28,6 +30,7 @@ def faults_at_rest(store: MemoryStore, records: Records, operations: Sequence[Op
     yield from _outcomes(records)
     yield from _causes(records, operations)
     yield from _orphans(records)
+    yield from _outlived(records)
     for operation in operations:
         for what in _faults_of(operation, records):
             yield f"{what}; {type(operation).__name__} {operation.number} of {operation.target!r}: {operation.asked}"
@@ -87,7 +90,8 @@ def _judge_successor(run: Ran, program: Any, closing: Raw, successor: Ran | None
         raise Wrong(f"the successor started otherwise than was recorded: {started}, {closing}")
     if started[11] != run.started[11] or started[10] != run.started[10]:
         raise Wrong("N1: the successor lost the run's time-out or parent-close policy")
-    if closing[6] is not None and successor.raws[1:] and not any(raw[2] == closing[6] for raw in successor.of(ev.CANCEL_REQUESTED)):
+    ended_at_once = successor.closing is not None and not any(True for _ in successor.of(*ev.STIMULI - {ev.WORKFLOW_STARTED}))
+    if closing[6] is not None and not ended_at_once and not any(raw[2] == closing[6] for raw in successor.of(ev.CANCEL_REQUESTED)):
         raise Wrong("N1: the successor lost a cancel request")
 
 
@@ -143,6 +147,20 @@ def _orphans(records: Records) -> Iterator[str]:
             known = command[3] in records.runs  # the id of another: its parent has closed and cannot be told
             if not (exists or taken or excused or known):
                 yield f"R3: child {command[3]!r} of {run.workflow_id!r} was recorded and never started"
+
+
+def _outlived(records: Records) -> Iterator[str]:
+    """Who lives on after its parent has closed was abandoned, or was told (C3)."""
+    for chain in records.every_chain():
+        link, closing = chain[0].parent, chain[-1].closing
+        parent = None if link is None else records.run(link[0], link[1])
+        if parent is None or parent.closing is None or closing is None or chain[0].started[10] == ev.ON_CLOSE_ABANDON:
+            continue
+        told = any(raw[2] == "its parent closed" for run in chain for raw in run.of(ev.CANCEL_REQUESTED, ev.WORKFLOW_TERMINATED))
+        asked_before = any(True for run in chain for _ in run.of(ev.CANCEL_REQUESTED))
+        late = closing[1] > parent.closing[1] + TOLD_WITHIN_US
+        if late and parent.closing[0] != ev.WORKFLOW_CONTINUED_AS_NEW and not told and not asked_before:
+            yield f"C3: {chain[0].workflow_id!r} outlived its parent {parent.workflow_id!r} and was not told"
 
 
 # ---- what clients were told

@@ -1,0 +1,70 @@
+"""The simulation of the whole engine: some seeds, and the proof that it would notice."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from aion_trio.testing import simulate as command
+from aion_trio.testing.simulation import POINTS, Size
+from aion_trio.testing.simulation.campaign import Campaign, judged, reproduce, shrunk
+
+from . import mutants
+from .quiet import quiet
+
+SEEDS = 150
+SELDOM = {"a run declined its cancellation", "a cancel request was carried to a successor", "a timer and a deadline at one time"}
+"""What so few seeds need not meet."""
+
+
+def test_some_seeds_are_sound_and_reach_the_rare_states() -> None:
+    campaign = Campaign()
+    with quiet():
+        for seed in range(SEEDS):
+            campaign.add(judged(seed, Size()))
+    assert [(verdict.seed, verdict.faults) for verdict in campaign.failures] == []
+    assert len(set(campaign.not_reached) - SELDOM) <= 5, campaign.not_reached
+    assert len(POINTS) > 30
+
+
+def run(seeds: str, hash_seed: str) -> str:
+    """What the command prints in a process of its own, but for the time it took."""
+    process = subprocess.run(
+        [sys.executable, "-m", "aion_trio.testing.simulate", "--seeds", seeds],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, timeout=50, check=True,
+    )  # fmt: skip
+    return re.sub(r"in [\d.]+ s", "", process.stdout)
+
+
+def test_a_seed_is_the_same_simulation_in_every_process() -> None:
+    assert run("7..13", "1") == run("7..13", "2")
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        mutants.a_row_is_not_closed,
+        mutants.callers_are_answered_before_it_is_durable,
+        mutants.work_is_dispatched_before_it_is_durable,
+        mutants.carried_signals_are_dropped,
+        mutants.children_are_not_swept,
+        mutants.time_may_go_back,
+        mutants.the_sender_of_a_signal_is_forgotten,
+    ],
+)
+def test_a_fault_of_the_engine_is_noticed(mutant: mutants.Mutant) -> None:
+    assert mutants.killer(mutant, range(60)) is not None
+
+
+def test_a_failing_seed_is_one_line_and_can_be_shrunk(capsys: pytest.CaptureFixture[str]) -> None:
+    with mutants.a_row_is_not_closed(), quiet():
+        small = shrunk(0, Size())
+        assert judged(0, small).faults
+        assert len(small.without_operations) > 5
+        assert command.main(["--seeds", "0"]) == 1
+    assert "seed 0 fails: python -m aion_trio.testing.simulate --seeds 0\n" in capsys.readouterr().out
+    assert reproduce(0, Size(without_operations=frozenset({2, 1}))).endswith("--seeds 0 --without-operations 1,2")
