@@ -7,6 +7,8 @@ ever waits for a client, and no longer than these limits say.
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,18 @@ class Connections:
     open: set[GuardedProtocol] = field(default_factory=lambda: set())
     cut: int = 0
     """How many were cut off, for any of the limits."""
+
+    async def abort(self) -> None:
+        """Close what is still open, at once, in the loop."""
+        for connection in tuple(self.open):
+            connection.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a transport is closed in the turn after it lost its connection
+
+    def hang_up(self) -> None:
+        """End what is still open, from whichever thread: the loop that should have done it has stopped, or hangs."""
+        for connection in tuple(self.open):
+            connection.hang_up()
 
     def protocol(self) -> type[H11Protocol]:
         """The protocol class for these connections, as uvicorn wants it."""
@@ -90,6 +104,15 @@ class GuardedProtocol(H11Protocol):
             self._writes.cancel()
             self._writes = None
         super().resume_writing()
+
+    def abort(self) -> None:
+        """Close the connection, whatever waits to be sent."""
+        self._raw.abort()
+
+    def hang_up(self) -> None:
+        """Let the client see the end, without the loop."""
+        with suppress(OSError):  # it is closed already
+            self._raw.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def _await_request(self, seconds: float | None) -> None:
         if self._requests is not None:

@@ -60,8 +60,8 @@ class Gateway:
         """
         thread = self.thread
         if thread is not None:
-            with self._patience:
-                self._patience.deadline = trio.current_time() + self.config.grace + _LAST_MOMENT
+            with trio.move_on_after(self.config.grace + _LAST_MOMENT) as self._patience:
+                self._socket.close()  # with the thread's own copy gone too, nobody is left waiting to be accepted
                 thread.drain()
                 await thread.ended.wait()
 
@@ -84,6 +84,7 @@ class Gateway:
                 thread.stop()
                 with trio.move_on_after(_LAST_MOMENT, shield=True):
                     await thread.ended.wait()
+                thread.connections.hang_up()
                 await portal.stop(cancel_remaining=True)
 
     async def _watch(self, thread: HttpThread) -> None:
@@ -162,7 +163,11 @@ class HttpThread:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner() as runner:
+                try:
+                    runner.run(self._serve())
+                finally:
+                    runner.run(self.connections.abort())
         except BaseException as error:  # the boundary of a thread: whatever it was, the gateway's child raises it
             self._fault = error if isinstance(error, Exception) else RuntimeError(f"the gateway's thread ended: {error!r}")
         finally:

@@ -71,16 +71,17 @@ async def serve(
     A second signal ends the draining at once. systemd is told when it is ready and when it stops.
     """
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-            async with open_daemon(config, modules) as daemon:
-                log.info("ready: %s, journal %s, process %d, %s", daemon.url, config.journal, os.getpid(), daemon.engine.recovery)
-                _notify("READY=1")
-                task_status.started(daemon)
-                received = await anext(aiter(signals))
-                log.info("stopping: signal %s; requests get %g s", signal.Signals(received).name, config.grace)
-                _notify("STOPPING=1")
+        async with open_daemon(config, modules) as daemon:
+            log.info("ready: %s, journal %s, process %d, %s", daemon.url, config.journal, os.getpid(), daemon.engine.recovery)
+            _notify("READY=1")
+            task_status.started(daemon)
+            received = await anext(aiter(signals))
+            log.info("stopping: signal %s; requests get %g s", signal.Signals(received).name, config.grace)
+            _notify("STOPPING=1")
+            async with trio.open_nursery() as nursery:
                 nursery.start_soon(_cut_short, signals, daemon.gateway)
-            nursery.cancel_scope.cancel()
+                await daemon.gateway.drain()
+                nursery.cancel_scope.cancel()
     log.info("parked")
 
 
