@@ -142,10 +142,14 @@ class Catch(Around):
 
 
 class Shield(Around):
-    """`[shield, number, part]`: not to be cancelled from outside."""
+    """`[shield, number, part]`: not to be cancelled from outside.
+
+    No signal is received in it: one that came after a sibling continued as new would be known to this run alone.
+    """
 
     def make(self, maker: Maker, depth: int) -> Node:
-        return ["shield", maker.number(), maker.node(0)]
+        part = maker.node(0)
+        return ["shield", maker.number(), part if part[0] != "receive" else ["act", maker.number(), 5]]
 
     async def run(self, node: Node, run: Run) -> Told:
         with durable.CancelScope(shield=True):
