@@ -25,10 +25,10 @@ STARTED = "started (UTC)"
     "workflow list --type checkout --attribute shop=Ulm --started-after 2h",
     "workflow list --journal orders.aion -o json | jq -r '.[].id'",
 )
+@filter_options
 @click.option("--limit", type=click.IntRange(1), help=f"At most so many.  [default: {USUAL_LIMIT}, all as json]")
 @OUTPUT
 @place_options
-@filter_options
 def list_workflows(place: Place, where: dict[str, Any], output: Format, limit: int | None) -> None:
     """List workflows, one line each: the newest run of each id."""
 
@@ -76,9 +76,9 @@ def _cells(summary: WorkflowSummary) -> list[str]:
 
 
 @verb("count", "workflow count", "workflow count --status failed --started-after 1d --journal orders.aion")
+@filter_options
 @OUTPUT
 @place_options
-@filter_options
 def count(place: Place, where: dict[str, Any], output: Format) -> None:
     """Count the workflows that match."""
     found = read(place, lambda source: source.count_workflows(**where))

@@ -72,9 +72,9 @@ def take_start(given: dict[str, Any]) -> Start:
     'workflow start journey \'{"traveller": "Ada", "city": "Bern", "nights": 2}\' --attribute city=Bern',
     "workflow start checkout --args args.json",
 )
+@start_options
 @OUTPUT
 @daemon_options
-@start_options
 def start(wanted: Start, output: Format, place: Place) -> None:
     """Start a workflow; durable when this returns. Arguments are JSON, or else text."""
 
@@ -89,9 +89,9 @@ def start(wanted: Start, output: Format, place: Place) -> None:
 
 
 @verb("execute", "workflow execute checkout order-42 4200 --id order-42")
+@start_options
 @OUTPUT
 @daemon_options
-@start_options
 def execute(wanted: Start, output: Format, place: Place) -> None:
     """Start a workflow, wait for its end and print its result; Ctrl-C ends the wait, not the workflow."""
 

@@ -53,8 +53,10 @@ class Span:
         return self.segments[-1].end_us if self.segments else self.start_us
 
     def close(self, at_us: int, ending: str, outcome: str) -> None:
-        """The last segment ends here, and the span with it."""
-        self.segments[-1].end_us, self.segments[-1].ending = max(at_us, self.segments[-1].start_us), ending
+        """The last segment ends here, and the span with it; an attempt that was still to come never began."""
+        if self.segments[-1].start_us > at_us:
+            del self.segments[-1]
+        self.segments[-1].end_us, self.segments[-1].ending = at_us, ending
         self.outcome = outcome
 
 
@@ -106,8 +108,6 @@ class Tracer:
         ending, outcome = _ending(event)
         if ending:
             span.attempts = getattr(event, "attempt", span.attempts)
-            if span.segments[-1].start_us > at:  # cut off while it waited for its next attempt
-                del span.segments[-1]
             span.close(at, ending, outcome)
 
     def _end_run(self, trace: RunTrace, event: Event, at: int) -> None:

