@@ -68,6 +68,7 @@ _OF_CLASSES: dict[type[AionError], tuple[int, str]] = {
     errors.BrokenChainError: (409, "restore the id from a backup or an export"),
     errors.SequenceConflict: (409, "nothing was written; ask again"),
     errors.AppendOutcomeUnknown: (503, "ask again with the same request id: it is done once"),
+    errors.EngineClosedError: (503, "the engine is stopping; ask again when it is back"),
     errors.AionError: (500, "the daemon's log says more"),
     NotInActivityError: (422, "call it from an activity"),
     errors.RecordedError: (409, "`cause` is what user code raised"),
