@@ -116,7 +116,7 @@ async def test_an_address_that_is_taken_is_told(tmp_path: Path) -> None:
             (tmp_path / "file").write_text("")
             async with daemon_in(tmp_path / "other", listen=f"unix:{tmp_path}/file"):
                 pass
-        with pytest.raises(ConfigurationError, match="no module 'tests.nothing'"):
+        with pytest.raises(ConfigurationError, match=r"no module 'tests\.nothing'"):
             async with daemon_in(tmp_path / "other", modules=("tests.nothing",)):
                 pass
 
