@@ -8,7 +8,6 @@ import pytest
 
 from tests.project.tree import TREE
 
-
 pytest_plugins = ["pytester"]
 
 

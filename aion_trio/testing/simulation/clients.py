@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import trio
 
-from ...engine import Engine
+from ...engine import Engine, WorkflowHandle
 from ...errors import (
     AionError,
     AppendOutcomeUnknown,
@@ -77,6 +77,11 @@ class Operation:
         """Ask once; the answer, which is not None."""
         raise NotImplementedError
 
+    async def handle(self, engine: Engine) -> WorkflowHandle[Any]:
+        """The target; for some operations only the run of it that is the newest when they look."""
+        handle = engine.handle(self.target)
+        return handle if self.number % 4 else engine.handle(self.target, (await handle.describe()).run_id)
+
 
 class Common(NamedTuple):
     """What every operation has, in its order."""
@@ -125,7 +130,7 @@ class SignalIt(Operation):
         return self.text if self.with_request else None
 
     async def ask(self, engine: Engine) -> Any:
-        await engine.handle(self.target).signal(SIGNALS[self.name], self.text, request_id=self.request_id)
+        await (await self.handle(engine)).signal(SIGNALS[self.name], self.text, request_id=self.request_id)
         return True
 
 
@@ -137,7 +142,7 @@ class CancelIt(Operation):
 
     async def ask(self, engine: Engine) -> Any:
         request_id = f"cancel-{self.number}" if self.with_request else None
-        await engine.handle(self.target).cancel(f"cancel-{self.number}", request_id=request_id)
+        await (await self.handle(engine)).cancel(f"cancel-{self.number}", request_id=request_id)
         return True
 
 
@@ -146,7 +151,7 @@ class TerminateIt(Operation):
     """Terminate; asked once, for asking twice could end another run."""
 
     async def ask(self, engine: Engine) -> Any:
-        await engine.handle(self.target).terminate(f"terminate-{self.number}")
+        await (await self.handle(engine)).terminate(f"terminate-{self.number}")
         return True
 
 
@@ -157,7 +162,7 @@ class QueryIt(Operation):
     refusals = (WorkflowNotFoundError, WorkflowNotRegisteredError, QueryNotServedError)
 
     async def ask(self, engine: Engine) -> Any:
-        return await engine.handle(self.target).query(PROGRESS)
+        return await (await self.handle(engine)).query(PROGRESS)
 
 
 @dataclass(slots=True)
@@ -187,6 +192,15 @@ class LookAround(Operation):
         return len(await engine.export_history(self.target))
 
 
+@dataclass(slots=True)
+class ReleaseIt(Operation):
+    """Let a workflow try again, quarantined or not."""
+
+    async def ask(self, engine: Engine) -> Any:
+        engine.release(self.target)
+        return True
+
+
 def _start(rng: random.Random, maker: Maker, common: Common) -> Operation:
     maker.budget, maker.children = rng.randint(3, 25), 3
     return StartIt(
@@ -205,6 +219,7 @@ OPERATIONS: list[tuple[int, Making]] = [
     (2, lambda _, __, common: QueryIt(*common)),
     (1, lambda _, __, common: AwaitIt(*common)),
     (1, lambda _, __, common: LookAround(*common)),
+    (1, lambda _, __, common: ReleaseIt(*common)),
 ]
 """Every operation, with its weight."""
 

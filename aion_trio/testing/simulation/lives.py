@@ -53,7 +53,8 @@ class LifePlan:
     """How a life shall go.
 
     It `end`s at its commit number `at` (not made, or made and not acknowledged: `after`), at the time `at` by a crash or by
-    an orderly stop, or not before its clients are done. `faults` fail single commits, `without` names what is not
+    an orderly stop, or not before its clients are done. `faults` fail single commits, `full` is when and for how long (seconds)
+    there is no room for any, `without` names what is not
     loaded: a type, `type 2` for one version, or an activity.
     """
 
@@ -61,6 +62,7 @@ class LifePlan:
     at: float = 0
     after: bool = False
     faults: tuple[Fault, ...] = ()
+    full: tuple[float, float] | None = None
     without: frozenset[str] = frozenset()
     skew_us: int = 0
     idle_after: float = 60.0
@@ -77,6 +79,7 @@ def make_plan(rng: random.Random) -> LifePlan:
         at,
         rng.random() < 0.5,
         tuple(_fault(rng) for _ in range(rng.choice([0, 0, 1, 2, 4]))),
+        rng.choice([None, None, None, (0.0, 3.0), (1.0, 30.0), (5.0, 0.5)]),
         frozenset(rng.sample(["program 2", "other", "slow", "flaky"], rng.choice([0, 0, 0, 1, 2]))),
         rng.choice([0, 0, 0, -3600, -5, 5, 3600]) * 1_000_000,
         rng.choice([0.1, 1.0, 60.0]),
@@ -86,6 +89,8 @@ def make_plan(rng: random.Random) -> LifePlan:
 
 
 def _fault(rng: random.Random) -> Fault:
+    if rng.random() < 0.1:
+        return Fault("reopen", error=StoreFailed("simulated: cannot be opened again yet"))
     error = rng.choice([StoreFull("simulated: no space"), StoreFailed("simulated: the commit failed half-way")])
     return Fault(
         "apply",
@@ -145,6 +150,8 @@ async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: La
         async with trio.open_nursery() as nursery:
             if plan.end == "time":
                 nursery.start_soon(_die, store, plan.at, nursery.cancel_scope)
+            if plan.full is not None:
+                nursery.start_soon(_fill, store, *plan.full)
             async with stage.open(store, plan) as engine:
                 lived.opened, lived.recovery_commits, lived.reports = True, len(store.tape), (engine.recovery,)
                 await _act(plan, clients, engine, last)
@@ -181,6 +188,14 @@ async def _die(store: TapedStore, after: float, scope: trio.CancelScope) -> None
     await trio.sleep(after)
     store.crashed = True
     scope.cancel()
+
+
+async def _fill(store: TapedStore, after: float, seconds: float) -> None:
+    """The disk is full for a while; what else was planned is forgotten when there is room again."""
+    await trio.sleep(after)
+    store.plan(Fault("apply", error=StoreFull("simulated: no space for a while"), lasting=True))
+    await trio.sleep(seconds)
+    store.heal()
 
 
 async def recover_only(stage: Stage, store: MemoryStore, perform: Perform) -> None:

@@ -70,6 +70,8 @@ def make_program(maker: Maker) -> Node:
     """A random program; most of its parts go on after a failure, or programs would end too soon to be crashed."""
     parts = maker.nodes(4, 1, 5)
     parts = [["catch", maker.number(), part] if maker.rng.random() < 0.6 else part for part in parts]
+    if maker.rng.random() < 0.2:
+        parts.append(KINDS["shield"].make(maker, 1))
     if maker.rng.random() < 0.4:
         parts.append(KINDS["continue"].make(maker, 2))
     return ["seq", maker.number(), parts]
@@ -85,6 +87,11 @@ def judge_failure(node: Node, message: str) -> None:
     """Raise `Wrong` unless the program can have failed with this message."""
     tags = set(message.split(","))
     require(tags <= failures(node), node, f"failure {message!r}")
+
+
+def continues_beside_others(node: Node) -> bool:
+    """Whether the program may continue as new while another of its tasks goes on."""
+    return any(part[0] == "continue" for found in everywhere(node) if found[0] in ("fan", "race", "meet") for part in everywhere(found))
 
 
 def successors_of(node: Node) -> list[tuple[Node, str | None]]:

@@ -111,7 +111,10 @@ class Records:
 
     def chain_of(self, workflow_id: str, run_id: bytes) -> list[Ran]:
         """The chain that a run belongs to, empty if there is no such run."""
-        return next((chain for chain in self.chains(workflow_id) if run_id in [run.run_id for run in chain]), [])
+        for chain in self.chains(workflow_id):
+            if any(run.run_id == run_id for run in chain):
+                return chain
+        return []
 
 
 def _runs(workflow_id: str, raws: Sequence[Raw]) -> Iterator[Ran]:

@@ -36,7 +36,7 @@ class Around:
         return failures(node[2])
 
 
-class Sequence_(Inner):
+class InTurn(Inner):
     """`[seq, number, parts]`: one after the other."""
 
     def make(self, maker: Maker, depth: int) -> Node:
@@ -51,7 +51,7 @@ class Sequence_(Inner):
             judge(part, one)
 
 
-class Fan(Sequence_):
+class Fan(InTurn):
     """`[fan, number, parts]`: side by side in a nursery."""
 
     def make(self, maker: Maker, depth: int) -> Node:
@@ -148,8 +148,8 @@ class Shield(Around):
     """
 
     def make(self, maker: Maker, depth: int) -> Node:
-        part = maker.node(0)
-        return ["shield", maker.number(), part if part[0] != "receive" else ["act", maker.number(), 5]]
+        parts = [part for part in maker.nodes(1, 1, 3) if part[0] != "receive"]
+        return ["shield", maker.number(), ["seq", maker.number(), [*parts, ["slow", maker.number(), 1.0, None]]]]
 
     async def run(self, node: Node, run: Run) -> Told:
         with durable.CancelScope(shield=True):
@@ -252,7 +252,7 @@ class Continue:
         return ()
 
 
-add_kind("seq", Sequence_(), inner=5)
+add_kind("seq", InTurn(), inner=5)
 add_kind("fan", Fan(), inner=5)
 add_kind("race", Race(), inner=3)
 add_kind("timeout", Timeout(), inner=3)
