@@ -8,7 +8,7 @@ import itertools
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -114,6 +114,11 @@ class Activities:
         entry = self._entries.pop(key, None)
         if entry is not None and entry.scope is not None:
             entry.scope.cancel()
+
+    def keep(self, workflow_id: str, owed: Collection[TaskKey]) -> None:
+        """These alone are owed by the workflow: every other activity of it that is in hand is settled. Looks at all that is in hand."""
+        for key in [key for key in self._entries if key.workflow_id == workflow_id and key not in owed]:
+            self.settle(key)
 
     @property
     def unserved(self) -> list[ActivityTask]:

@@ -228,9 +228,14 @@ class RunActor:
             services.note_change(self._id, ended=changes.summary is not None or turn.record.quarantine is not None)
 
     def _owe_again(self) -> None:
-        """Hand over what a failed incarnation made durable and may not have handed over; the courier knows what is done."""
+        """Hand over what a failed incarnation made durable and may not have handed over; the courier knows what is done.
+
+        What it retired and may not have said so is withdrawn: no attempt begins that is not owed.
+        """
         if self._cut_off:
-            for row in self._services.journal.obligations_of(self._services.key(self._id)):
+            rows = self._services.journal.obligations_of(self._services.key(self._id))
+            self._services.activities.keep(self._id, {self._task_key(row.row) for row in rows if row.kind is ObligationKind.ACTIVITY})
+            for row in rows:
                 if row.kind in _OUTWARD:
                     self._services.courier.owe(row)
                 elif row.kind is ObligationKind.WAKE_UP:

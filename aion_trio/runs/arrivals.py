@@ -128,9 +128,7 @@ def activity_outcome(turn: Turn, message: ActivityOutcome) -> None:
     elif message.next_due_us is None:
         turn.arrive(ev.ACTIVITY_FAILED, message.ordinal, message.failure, message.attempt)
     else:
-        turn.note(
-            [ev.ACTIVITY_ATTEMPT_FAILED, turn.now_us(), message.ordinal, message.attempt, message.failure, message.next_due_us]
-        )
+        turn.note([ev.ACTIVITY_ATTEMPT_FAILED, turn.now_us(), message.ordinal, message.attempt, message.failure, message.next_due_us])
 
 
 def ask(turn: Turn, message: Ask) -> None:

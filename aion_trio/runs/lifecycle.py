@@ -214,4 +214,3 @@ def take_over(turn: Turn, message: Import) -> None:
         return
     turn.adopted = import_appends(key, message.raws)
     turn.answer(message, None)
-
