@@ -7,8 +7,9 @@ so leaves nothing waiting in the engine, and one that leaves cancels the pull.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 import trio
@@ -24,12 +25,19 @@ from ..history import WorkflowStatus
 from ..protocol import models
 from ..protocol.translate import status_name
 from .bridge import Bridge, until_client_leaves
+from .sharing import Shared
 from .workflow_calls import events_from
 
-T = TypeVar("T")
 _BATCH = 500
 PING = b": still here\n\n"
 Chunks = AsyncGenerator[bytes, None]
+
+
+class Piece(NamedTuple):
+    """What a pull gave, ready to be sent, and where the stream stands behind it."""
+
+    data: bytes
+    position: Hashable
 
 
 class Streamed(Response):
@@ -59,6 +67,7 @@ class Streams:
 
     def __init__(self, engine: Engine, bridge: Bridge, ping_interval: float, draining: asyncio.Event) -> None:
         self._engine, self._bridge, self._ping_interval, self._draining = engine, bridge, ping_interval, draining
+        self.pulls: Shared[Piece] = Shared()
 
     async def events(self, workflow_id: str, after: int) -> Chunks:
         """A history from the event after `after` on, and what comes later. Raises `WorkflowNotFoundError`."""
@@ -75,20 +84,21 @@ class Streams:
         head = await self._bridge.call(_require_exists, self._engine, workflow_id)
         return self._export(workflow_id, head)
 
-    async def _events(self, workflow_id: str, after: int) -> Chunks:
-        def pull(last: list[tuple[int, Raw]] | None) -> Awaitable[list[tuple[int, Raw]]]:
-            return self._bridge.call(_next_events, self._engine, workflow_id, last[-1][0] if last else after)
-
+    def _events(self, workflow_id: str, after: int) -> Chunks:
         namespace = self._engine.config.namespace
-        async for batch in self._pulls(pull):
-            yield PING if batch is None else b"".join(_frame(seq, to_line(workflow_id, namespace, seq, raw).encode()) for seq, raw in batch)
 
-    async def _statuses(self, workflow_id: str, after: int) -> Chunks:
-        def pull(last: models.StatusChange | None) -> Awaitable[models.StatusChange]:
-            return self._bridge.call(_next_status, self._engine, workflow_id, after, last)
+        async def pull(position: Any) -> Piece:
+            batch = await self._bridge.call(_next_events, self._engine, workflow_id, position)
+            return Piece(b"".join(_frame(seq, to_line(workflow_id, namespace, seq, raw).encode()) for seq, raw in batch), batch[-1][0])
 
-        async for change in self._pulls(pull):
-            yield PING if change is None else _frame(change.seq, msgspec.json.encode(change))
+        return self._pieces(("events", workflow_id), after, pull)
+
+    def _statuses(self, workflow_id: str, after: int) -> Chunks:
+        async def pull(position: Any) -> Piece:
+            change = await self._bridge.call(_next_status, self._engine, workflow_id, *position)
+            return Piece(_frame(change.seq, msgspec.json.encode(change)), (change.seq, change.run_id, change.status))
+
+        return self._pieces(("status", workflow_id), (after, "", ""), pull)
 
     async def _export(self, workflow_id: str, head: int) -> Chunks:
         namespace, next_seq = self._engine.config.namespace, 1
@@ -97,29 +107,29 @@ class Streams:
             yield b"".join(to_line(workflow_id, namespace, seq, raw).encode() + b"\n" for seq, raw in batch)
             next_seq = batch[-1][0] + 1
 
-    async def _pulls(self, pull: Callable[[T | None], Awaitable[T]]) -> AsyncGenerator[T | None, None]:
-        """What each pull gives, and None where it takes longer than the ping interval; ends when the daemon drains.
+    async def _pieces(self, name: tuple[str, str], position: Hashable, pull: Callable[[Hashable], Awaitable[Piece]]) -> Chunks:
+        """What each pull gives, and a sign of life where it takes longer than the ping interval; ends when the daemon drains.
 
-        A pull is told what the one before it gave.
+        Streams of one name at one position share a pull, so that many followers are one call to the engine.
         """
         drained = asyncio.create_task(self._draining.wait())
-        last: T | None = None
-        task: asyncio.Future[T] | None = None
+        task: asyncio.Future[Piece] | None = None
         try:
             while not drained.done():
                 if task is None:
-                    task = asyncio.ensure_future(pull(last))
+                    task = self.pulls.join((name, position), partial(pull, position))
                 await asyncio.wait((task, drained), timeout=self._ping_interval, return_when=asyncio.FIRST_COMPLETED)
                 if task.done():
-                    last, task = task.result(), None
-                    yield last
+                    self.pulls.leave((name, position), task)
+                    piece, task = task.result(), None
+                    position = piece.position
+                    yield piece.data
                 elif not drained.done():
-                    yield None
+                    yield PING
         finally:
             drained.cancel()
             if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+                self.pulls.leave((name, position), task)
 
 
 def _frame(seq: int, data: bytes) -> bytes:
@@ -152,17 +162,17 @@ async def _next_events(engine: Engine, workflow_id: str, after: int) -> list[tup
     return events_from(engine, workflow_id, after + 1, _BATCH)
 
 
-async def _next_status(engine: Engine, workflow_id: str, after: int, last: models.StatusChange | None) -> models.StatusChange:
-    """The status, as soon as it differs from the last one that was told, or was never told and is newer than `after`."""
+async def _next_status(engine: Engine, workflow_id: str, after: int, run_id: str, status: str) -> models.StatusChange:
+    """The status, as soon as it differs from what was told last; where nothing was told, at once, unless it was seen at `after`."""
     await trio.lowlevel.checkpoint()
+    told, key = (run_id, status), engine.key(workflow_id)
     while True:
-        key = engine.key(workflow_id)
         summary = engine.journal.summary(key)
         if summary is not None:
-            status = status_name(WorkflowStatus.of_number(summary.status))
-            now = models.StatusChange(seq=engine.journal.head(key), run_id=summary.run_id.hex(), status=status)
-            if last is None and now.seq == after:
-                last = now
-            if last is None or (now.run_id, now.status) != (last.run_id, last.status):
+            name = status_name(WorkflowStatus.of_number(summary.status))
+            now = models.StatusChange(seq=engine.journal.head(key), run_id=summary.run_id.hex(), status=name)
+            if told == ("", "") and now.seq == after:
+                told = (now.run_id, now.status)
+            if (now.run_id, now.status) != told:
                 return now
         await engine.runs.changed(workflow_id)

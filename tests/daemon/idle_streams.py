@@ -85,7 +85,7 @@ async def campaign(directory: Path, count: int) -> None:
             begun = time.monotonic()
             async with hold(url, "s", count) as streams:
                 print(f"{count} streams opened in {time.monotonic() - begun:.1f} s")
-                await trio.sleep(5)
+                await trio.sleep(10)  # until all have had their first event
                 cpu = _cpu_seconds(pid)
                 await trio.sleep(10)
                 idle = (_cpu_seconds(pid) - cpu) / 10

@@ -162,7 +162,7 @@ async def test_hundreds_of_idle_streams_cost_the_engine_nothing_and_end_with_the
     async with daemon_in(tmp_path) as daemon, open_client(daemon.url) as client:
         handle = await client.start(services.sums, 0, id="s")
         async with hold(daemon.url, "s", 300) as streams:
-            await _until(lambda: _thread(daemon).bridge.calls == 300)
+            await _until(lambda: len(_thread(daemon).connections.open) == 301 and _thread(daemon).bridge.calls == 1)  # one for all
             await handle.signal(services.go, 1)
             with trio.fail_after(10):
                 assert await streams.events() == 600
