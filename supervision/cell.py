@@ -93,6 +93,7 @@ class Cell:
                 while await self._run(self.mailbox):
                     await trio.lowlevel.checkpoint()  # no new run after a cancellation, and a turn for the others
         finally:
+            self.task = None  # or the two keep each other until the collector comes
             self._population.gone(self)
 
     async def _run(self, mailbox: Mailbox[Any]) -> bool:

@@ -158,7 +158,7 @@ async def _next_events(engine: Engine, workflow_id: str, after: int) -> list[tup
     """The events behind `after`, as soon as there is one."""
     await trio.lowlevel.checkpoint()
     while engine.journal.head(engine.key(workflow_id)) <= after:
-        await engine.runs.changed(workflow_id)
+        await engine.runs.waiters.changed(workflow_id)
     return events_from(engine, workflow_id, after + 1, _BATCH)
 
 
@@ -175,4 +175,4 @@ async def _next_status(engine: Engine, workflow_id: str, after: int, run_id: str
                 told = (now.run_id, now.status)
             if (now.run_id, now.status) != told:
                 return now
-        await engine.runs.changed(workflow_id)
+        await engine.runs.waiters.changed(workflow_id)

@@ -88,7 +88,7 @@ async def open_engine(
         except BaseException as error:
             _raise_bare(error, raised)
         finally:
-            parts.runs.leave()
+            parts.runs.waiters.leave()
 
 
 def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[Parts, list[Child]]:
@@ -106,7 +106,7 @@ def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[P
     world = World(registry, payloads, fuel=config.fuel, strict=config.strict)
     runs.bind(
         Services(
-            namespace, journal, registry, world, clock, config.ids, acts, timers, courier, runs.tell_wake, runs.note_change, quarantined
+            namespace, journal, registry, world, clock, config.ids, acts, timers, courier, runs.tell_wake, runs.waiters.note, quarantined
         )
     )
     sweeps = Sweeps(journal, runs, courier, clock, namespace, quarantined)

@@ -72,7 +72,10 @@ class WorkflowHandle(Generic[R]):
                 outcome: R = results.outcome(key, run, successor)
                 return outcome
             results.require_running(key)
-            await self._engine.runs.ended(self.id)
+            ending = await self._engine.runs.waiters.ended(self.id)
+            if ending is not None and ending.run.run_id == run.run_id:
+                outcome = results.outcome_of(key, run, ending.closing)
+                return outcome
 
     async def describe(self) -> WorkflowDescription:
         """Everything that is known of the newest run, from what is durable."""
@@ -101,7 +104,7 @@ class WorkflowHandle(Generic[R]):
             if not follow:
                 return
             while engine.journal.head(key) < next_seq:
-                await engine.runs.changed(self.id)
+                await engine.runs.waiters.changed(self.id)
 
     @overload
     async def signal(self, signal: Signal[T], value: T, *, request_id: str | None = None) -> None: ...

@@ -60,6 +60,10 @@ class Results:
         closing = self._journal.event(key, run.last_seq)
         if closing is None or closing[0] not in ev.CLOSING:
             raise BrokenChainError(f"workflow {key.workflow_id!r}: run {run.run_id.hex()} has no closing event at {run.last_seq}")
+        return self.outcome_of(key, run, closing, successor)
+
+    def outcome_of(self, key: WorkflowKey, run: RunRow, closing: Raw, successor: bytes | None = None) -> Any:
+        """As `outcome`, where the closing event is at hand."""
         if closing[0] == ev.WORKFLOW_COMPLETED:
             return self._result(run, closing)
         raise self._error(key, closing, successor)

@@ -277,6 +277,8 @@ class Kernel:
         self.runq.clear()
         self.alarms.clear()
         self.idlers.clear()
+        self.host = None  # what points back here goes, so that a run is freed when it is let go, not by the collector
+        self.root._kernel, self.root._members = None, {}
 
 
 def _keep_for_ever(coro: AnyCoroutine) -> None:

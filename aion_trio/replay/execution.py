@@ -306,3 +306,4 @@ class Execution:
         """Drop the run from memory; nothing is recorded, whatever its cleanup code does."""
         self._kernel.evict()
         self._run.pending.clear()
+        self._main = None

@@ -55,6 +55,7 @@ from .messages import (
 from .record import Record, load
 from .services import Services
 from .turn import StepVoid, Turn
+from .waiting import Ending
 
 log = logging.getLogger("aion_trio")
 
@@ -225,7 +226,8 @@ class RunActor:
         if turn.closed and not turn.projection.open:
             services.quarantined.pop(self._id, None)
         if turn.events or turn.adopted:
-            services.note_change(self._id, ended=changes.summary is not None or turn.record.quarantine is not None)
+            ended = changes.summary is not None or turn.record.quarantine is not None
+            services.note_change(self._id, ended=ended, ending=self._ending(turn) if turn.closed else None)
 
     def _owe_again(self) -> None:
         """Hand over what a failed incarnation made durable and may not have handed over; the courier knows what is done.
@@ -241,6 +243,11 @@ class RunActor:
                 elif row.kind is ObligationKind.WAKE_UP:
                     self._services.timers.note(row.due_us)
             self._cut_off = False
+
+    def _ending(self, turn: Turn) -> Ending | None:
+        """The run that this turn closed for good, if nothing followed it."""
+        projection = turn.projection
+        return None if projection.open or projection.closing is None else Ending(projection.current, projection.closing)
 
     def _task_key(self, row: bytes) -> TaskKey:
         run_no, ordinal = run_and_ordinal(row)

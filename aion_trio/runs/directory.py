@@ -13,6 +13,7 @@ from ..supervision import ActorStopped, Backoff, Budget, Directory, Mailbox, Not
 from .actor import RunActor
 from .messages import Message, Wake
 from .services import Services
+from .waiting import Waiters
 
 log = logging.getLogger("aion_trio")
 
@@ -20,7 +21,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 class Runs:
-    """The directory of run actors, and of those who wait for a workflow to change.
+    """The directory of run actors, and of those who wait for a workflow (`waiters`).
 
     A run that fails in the engine's own code is restarted from the journal; over its budget it is quarantined, alone.
     """
@@ -30,9 +31,7 @@ class Runs:
         self._directory: Directory[str, Message] | None = None
         self._services: Services | None = None
         self._cut_off: set[str] = set()
-        self._waiting: dict[str, trio.Event] = {}
-        self._waiting_for_end: dict[str, trio.Event] = {}
-        self._left = False
+        self.waiters = Waiters()
 
     def bind(self, services: Services) -> None:
         """Give the actors what they need of the rest of the engine, which is made after this object."""
@@ -93,35 +92,6 @@ class Runs:
         self._services_of().quarantined.pop(workflow_id, None)
         self._live().release(workflow_id)
 
-    async def changed(self, workflow_id: str) -> None:
-        """Return after the next durable change of a workflow, or of its quarantine; `EngineClosedError` if the engine ends before."""
-        await self._news(self._waiting, workflow_id)
-
-    async def ended(self, workflow_id: str) -> None:
-        """Return after the next closing, start or quarantine of a workflow's run; `EngineClosedError` as `changed`."""
-        await self._news(self._waiting_for_end, workflow_id)
-
-    async def _news(self, waiting: dict[str, trio.Event], workflow_id: str) -> None:
-        if not self._left:
-            await waiting.setdefault(workflow_id, trio.Event()).wait()
-        if self._left:
-            raise EngineClosedError(f"the engine was left before there was news of workflow {workflow_id!r}; it goes on with the next open")
-
-    def leave(self) -> None:
-        """The engine's block is left, for good: tell who still waits."""
-        self._left = True
-        for event in (*self._waiting.values(), *self._waiting_for_end.values()):
-            event.set()
-
-    def note_change(self, workflow_id: str, *, ended: bool = True) -> None:
-        """Wake who waits for this workflow; `ended` if a run of it closed, began or was quarantined."""
-        event = self._waiting.pop(workflow_id, None)
-        if event is not None:
-            event.set()
-        event = self._waiting_for_end.pop(workflow_id, None) if ended else None
-        if event is not None:
-            event.set()
-
     @property
     def resident(self) -> int:
         """How many workflows are in memory."""
@@ -139,7 +109,7 @@ class Runs:
             return
         if workflow_id in directory.quarantined:
             self._services_of().quarantined[workflow_id] = f"the engine failed on it again and again: {error!r}"
-            self.note_change(workflow_id)
+            self.waiters.note(workflow_id)
         else:
             log.error("workflow %r: the engine failed on it and starts it again from the journal", workflow_id, exc_info=error)
             self._cut_off.add(workflow_id)

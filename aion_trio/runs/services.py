@@ -13,13 +13,14 @@ from ..replay import World
 from ..seams import Clock, Ids
 from ..stores.contract import Obligation, WorkflowKey
 from ..timers import Timers
+from .waiting import Ending
 
 
 class ChangeListener(Protocol):
     """Whoever wakes those that wait for a workflow."""
 
-    def __call__(self, workflow_id: str, /, *, ended: bool = True) -> None:
-        """The workflow changed; `ended` if a run of it closed, began or was quarantined."""
+    def __call__(self, workflow_id: str, /, *, ended: bool = True, ending: Ending | None = None) -> None:
+        """The workflow changed; `ended` if a run of it closed (then `ending`), began or was quarantined."""
         ...
 
 

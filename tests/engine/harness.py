@@ -46,7 +46,7 @@ async def until(engine: aion.Engine, workflow_id: str, name: str, count: int = 1
         raws = [raw for _, page, _ in engine.journal.pages(key) for raw in page]
         if sum(name_of(raw[0]) == name for raw in raws) >= count:
             return
-        await engine.runs.changed(workflow_id)
+        await engine.runs.waiters.changed(workflow_id)
 
 
 def cut_after(lines: Sequence[str], name: str, count: int = 1) -> list[str]:
