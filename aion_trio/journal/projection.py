@@ -61,11 +61,13 @@ class Projection:
 
     __slots__ = (
         "_changed", "_fresh", "_marks", "_runs", "_summary_changed", "activities", "attributes", "cancel_requested", "children",
-        "closing", "head", "last_at_us", "last_child", "open", "parent", "run", "signals", "status", "timeout_us",
+        "closing", "head", "last_at_us", "last_child", "open", "parent", "reading", "run", "signals", "status", "timeout_us",
     )  # fmt: skip
 
     def __init__(self, head: int = 0, run_no: int = 0, last_at_us: int = 0) -> None:
         self.head, self.last_at_us = head, last_at_us
+        self.reading = False
+        """Events of a history that is in the store already are taken: the rows that they made are there."""
         self.run: RunRow | None = None
         self.status: WorkflowStatus | None = None
         self.open = False  # whether the newest run is open (H3)
@@ -143,6 +145,8 @@ class Projection:
 
     def open_row(self, kind: ObligationKind, row: bytes, *, due_us: int = 0, queue: str = "", payload: bytes = b"") -> None:
         """Open or replace an obligation of this workflow."""
+        if self.reading:
+            return
         key = (kind, row)
         if key not in self._changed:
             self._fresh[key] = None
@@ -152,6 +156,8 @@ class Projection:
 
     def replace_row(self, kind: ObligationKind, row: bytes, *, due_us: int = 0, queue: str = "", payload: bytes = b"") -> None:
         """Open an obligation that may be open already: closing it later in this append must reach the store."""
+        if self.reading:
+            return
         fresh = (kind, row) in self._fresh
         self.open_row(kind, row, due_us=due_us, queue=queue, payload=payload)
         if not fresh:
@@ -159,6 +165,8 @@ class Projection:
 
     def close_row(self, kind: ObligationKind, row: bytes) -> None:
         """Close an obligation of this workflow; one that this append opened leaves no trace."""
+        if self.reading:
+            return
         key = (kind, row)
         if key in self._fresh:
             del self._fresh[key]
@@ -257,6 +265,8 @@ class Projection:
 
     def _activity_scheduled(self, raw: Raw) -> None:
         self.activities[raw[2]] = PendingActivity(self.head, raw)
+        if self.reading:
+            return
         payload = rows.payload_of(self.head, 1)
         self.open_row(ObligationKind.ACTIVITY, self._row(raw[2]), queue=raw[6], payload=payload)
 
@@ -269,7 +279,7 @@ class Projection:
         )
 
     def _activity_settled(self, raw: Raw) -> None:
-        if self.activities.pop(raw[2], None) is not None:
+        if self.activities.pop(raw[2], None) is not None and not self.reading:
             self.close_row(ObligationKind.ACTIVITY, self._row(raw[2]))
 
     # ---- children

@@ -53,6 +53,7 @@ class Journal:
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._running = False
+        self._idle = False
         self._failed = False
         self._full = trio.Event()
         self.commits = 0
@@ -117,7 +118,9 @@ class Journal:
             return self._heads(applied.unwrap())
         waiting = _Queued(items, trio.lowlevel.current_task())
         self._queue.append(waiting)
-        self._wake.put(None)
+        if self._idle:  # at worst an extra wake-up: the thread looks at the queue again after it has said that it is idle
+            self._idle = False
+            self._wake.put(None)
 
         def abort(_: object) -> trio.lowlevel.Abort:
             with self._lock:
@@ -156,8 +159,11 @@ class Journal:
                 batch = self._take_batch()
                 if batch:
                     self._commit(batch, token)
-                else:
+                    continue
+                self._idle = True
+                if not self._queue:
                     self._wake.get()
+                self._idle = False
         except BaseException as error:  # carried to `run`, which raises it in the actor
             self._failed = True
             fault.append(error)
@@ -233,13 +239,20 @@ class Journal:
             return self.store.obligations_of(key)
 
     def pages(self, key: WorkflowKey, from_seq: int = 1, max_bytes: int = PAGE_BYTES) -> Iterator[tuple[int, list[Raw], int]]:
-        """The decoded frames from the one that holds `from_seq`: first seq, events, bytes. Raises `JournalCorruptedError`."""
+        """Decoded events from the frame that holds `from_seq` on: first seq, events, bytes. Raises `JournalCorruptedError`."""
         next_seq: int | None = from_seq
         while next_seq is not None:
             with reading():
                 page = self.store.history(key, next_seq, max_bytes)
-            for frame in page.frames:
-                yield frame.first_seq, decoded(key, frame), len(frame.data)
+            try:  # the frames of a page are decoded by one call
+                data = b"".join([frame.data for frame in page.frames])
+                raws = codec.decode_frame(data, sum([frame.count for frame in page.frames]))
+            except errors.AionError:  # frame by frame, so that the one that does not decode is named
+                for frame in page.frames:
+                    yield frame.first_seq, decoded(key, frame), len(frame.data)
+            else:
+                if page.frames:
+                    yield page.frames[0].first_seq, raws, len(data)
             next_seq = page.next_seq
 
     def event(self, key: WorkflowKey, seq: int) -> Raw | None:

@@ -116,15 +116,14 @@ class TrioGuard(Guard):
         super().leave(hooks)
 
     def _enclose(self) -> Any:
-        run = sys.modules.get("trio._core._run")
-        context = getattr(run, "GLOBAL_RUN_CONTEXT", None)
+        modules = sys.modules
+        context: Any = getattr(modules.get("trio._core._run"), "GLOBAL_RUN_CONTEXT", None)
+        sniffio: Any = modules.get("sniffio")
         places: list[tuple[dict[str, Any], str, Any]] = []
         if context is not None:
             names: dict[str, Any] = context.__dict__  # this thread's
-            for name in ("task", "runner"):
-                places.append((names, name, names.get(name, _MISSING)))
-                names[name] = _STAND_IN
-        sniffio: Any = sys.modules.get("sniffio")
+            places += ((names, "task", names.get("task", _MISSING)), (names, "runner", names.get("runner", _MISSING)))
+            names["task"] = names["runner"] = _STAND_IN
         if sniffio is not None:
             library: dict[str, Any] = sniffio.thread_local.__dict__
             places.append((library, "name", library.get("name", _MISSING)))

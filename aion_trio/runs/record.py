@@ -71,6 +71,7 @@ def _closed(summary: Summary) -> Projection:
 
 def _open(services: Services, key: WorkflowKey, summary: Summary) -> Record:
     record = Record(key, Projection(summary.first_seq - 1, summary.run_no))
+    record.projection.reading = True
     wake = services.journal.obligation(key, ObligationKind.WAKE_UP, b"")
     record.wake_us = None if wake is None else wake.due_us
     record.step_owed = services.journal.obligation(key, ObligationKind.STEP, b"") is not None
@@ -90,6 +91,7 @@ def _open(services: Services, key: WorkflowKey, summary: Summary) -> Record:
     for _ in stream:  # the index rows need all events, also where the code could not follow
         pass
     record.projection.take()
+    record.projection.reading = False
     return record
 
 
