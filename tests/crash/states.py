@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from aion_trio.stores.lmdb_store.directory import WRITER
+
 from .recording import Acknowledge, Recording, Sync, SyncNames, Truncate, Write, overwrite, resize
 
 SECTOR = 512
@@ -161,9 +163,10 @@ def _image(cut: Cut, chosen: Sequence[Write], chance: random.Random) -> bytes:
 
 
 def rebuild(state: State, directory: Path, name: str) -> None:
-    """Make the directory as the cut left it."""
+    """Make the directory as the cut left it; the writer's lock was made before the file."""
     directory.mkdir(exist_ok=True)
     for left in directory.iterdir():
         left.unlink()
     if state.image is not None:
+        (directory / WRITER).touch()
         (directory / name).write_bytes(state.image)
