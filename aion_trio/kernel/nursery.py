@@ -127,9 +127,7 @@ class Nursery:
         kernel.runq.append(task)
         return task
 
-    def start_soon(
-        self, async_fn: Callable[[Unpack[PosArgs]], Awaitable[object]], *args: *PosArgs, name: object = None
-    ) -> None:
+    def start_soon(self, async_fn: Callable[[Unpack[PosArgs]], Awaitable[object]], *args: *PosArgs, name: object = None) -> None:
         """Start `async_fn(*args)` as a child task; an activity or a workflow may be given as it is."""
         self.require_open()
         self.spawn(coroutine_of(async_fn, args), name_of(async_fn, name))

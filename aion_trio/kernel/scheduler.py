@@ -38,6 +38,7 @@ KERNEL_VERSION = 1
 _PATIENCE = 1000
 """How often Evicted is raised in one task before it is left suspended for good."""
 
+
 class _Idle(deque[Task]):
     """The run queue of every kernel that no thread steps: a queue of one's own takes 760 bytes, and parked runs are many."""
 
@@ -60,9 +61,7 @@ class Kernel:
         "time_us",
     )  # fmt: skip
 
-    def __init__(
-        self, host: Host | None = None, *, errors: Errors = KERNEL_ERRORS, fuel: int = 1_000_000, guard: Guard = NO_GUARD
-    ) -> None:
+    def __init__(self, host: Host | None = None, *, errors: Errors = KERNEL_ERRORS, fuel: int = 1_000_000, guard: Guard = NO_GUARD) -> None:
         self.host = host
         self.errors = errors
         self.guard = guard

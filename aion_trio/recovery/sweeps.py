@@ -145,9 +145,7 @@ class Sweeps:
         await self._side_by_side(workflow_ids, lambda workflow_id: workflow_id, resume)
         return done
 
-    async def _side_by_side(
-        self, items: Sequence[ItemT], owner: Callable[[ItemT], str], work: Callable[[ItemT], Awaitable[None]]
-    ) -> None:
+    async def _side_by_side(self, items: Sequence[ItemT], owner: Callable[[ItemT], str], work: Callable[[ItemT], Awaitable[None]]) -> None:
         """Do the work for all items, some hundreds at once; one that fails is quarantined and stops nobody (R8)."""
         todo = iter(items)
 

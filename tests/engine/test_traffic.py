@@ -107,5 +107,3 @@ async def test_whatever_happens_all_end_and_nothing_is_owed(seed: int, autojump_
         assert engine.runs.resident <= 3
     assert owed(store) == []
     assert [what for key in dump(store) for what in faults_of(store, key)] == []
-
-

@@ -87,6 +87,7 @@ class Life:
     env: type[OnKernel] = OnKernel
     history: list[Raw] = field(default_factory=list[Raw])
     trace: Trace = field(default_factory=Trace)
+
     def summary(self) -> Any:
         """What must be equal, whatever happened in between."""
         return self.trace, self.history

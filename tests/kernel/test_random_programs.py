@@ -31,7 +31,6 @@ def _collect_while_warnings_are_ignored() -> Iterator[None]:
     gc.collect()
 
 
-
 @pytest.mark.parametrize("seeds", [range(first, first + 100) for first in range(0, PROGRAMS, 100)], ids=str)
 def test_a_life_goes_the_same_way_from_every_crash(seeds: range) -> None:
     """K1: replayed whole, from prefixes, cut inside a step's outputs, and with steps that were recorded late."""

@@ -76,9 +76,7 @@ def test_cancelling_the_scope_around_a_child_asks_it_to_cancel_and_returns_at_on
 def test_options_of_a_child_are_recorded() -> None:
     @aion.workflow
     async def order() -> str:
-        child = await durable.start_child(
-            delivery, "p", id="parcel-2", on_parent_close="abandon", attributes={"size": 3}, timeout=60
-        )
+        child = await durable.start_child(delivery, "p", id="parcel-2", on_parent_close="abandon", attributes={"size": 3}, timeout=60)
         return child.id
 
     play = Play(order, known=[delivery]).start()
