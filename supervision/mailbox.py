@@ -44,6 +44,11 @@ Match = Callable[[T], bool]
 
 _NOTHING: Any = object()
 
+
+def _any(_: object) -> bool:
+    return True
+
+
 # Messages are asked `issubclass(type(message), Request)`: isinstance would make type checkers forget that they are a T.
 
 
@@ -132,6 +137,14 @@ class Mailbox(Generic[T]):
         return message
 
     @enable_ki_protection
+    def receive_patient_nowait(self, match: Match[T] | None = None) -> T:
+        """As `receive_nowait`, of those that are not urgent alone: for an actor whom urgent ones may keep busy for ever."""
+        message = self._take(match or _any, (self._normal,))
+        if message is _NOTHING:
+            raise trio.EndOfChannel if self.closed else trio.WouldBlock
+        return message
+
+    @enable_ki_protection
     async def receive(self, match: Match[T] | None = None) -> T:
         """As `receive_nowait`, but wait for it. If this is cancelled, nothing was taken.
 
@@ -163,9 +176,9 @@ class Mailbox(Generic[T]):
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
 
-    def _take(self, match: Match[T] | None) -> T:
+    def _take(self, match: Match[T] | None, lanes: tuple[deque[T] | None, ...] | None = None) -> T:
         if match is not None:
-            message = self._pick(match)
+            message = self._pick(match, lanes or (self._urgent, self._normal))
         elif self._urgent:
             message = self._urgent.popleft()
         elif self._normal:
@@ -180,8 +193,8 @@ class Mailbox(Generic[T]):
                 self._hold(cast("Request[Any]", message))
         return message
 
-    def _pick(self, match: Match[T]) -> T:
-        for lane in (self._urgent, self._normal):
+    def _pick(self, match: Match[T], lanes: tuple[deque[T] | None, ...]) -> T:
+        for lane in lanes:
             for index, message in enumerate(lane or ()):
                 if match(message):
                     self._remove(cast("deque[T]", lane), index)

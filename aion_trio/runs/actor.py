@@ -31,7 +31,7 @@ from ..journal.rows import run_and_ordinal
 from ..journal.writer import ObligationSettled
 from ..stores.contract import Obligation, ObligationKind
 from ..supervision import Mailbox, Request
-from . import arrivals, lifecycle
+from . import arrivals, intake, lifecycle
 from .messages import (
     Ask,
     Cancel,
@@ -59,7 +59,6 @@ from .waiting import Ending
 
 log = logging.getLogger("aion_trio")
 
-BATCH = 64
 _OUTWARD = frozenset(
     {
         ObligationKind.CHILD_START,
@@ -69,8 +68,6 @@ _OUTWARD = frozenset(
         ObligationKind.CANCEL_REQUEST,
     }
 )
-_FROM_OUTSIDE = (Start, Deliver, Cancel, Terminate, Import)
-_ALONE = (Ask, Stack, Import)  # a query sees what is durable; a history that is taken over has no room for more
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _RELOADS = 8
 
@@ -116,20 +113,12 @@ class RunActor:
                     message = await self._mailbox.receive()
                 except trio.EndOfChannel:
                     return
-                await self._serve(self._batch(message))
+                await self._serve(intake.batch_behind(self._mailbox, message))
+                for message in intake.one_alone(self._mailbox):
+                    await self._serve([message])
                 del message
         finally:
             self._drop()
-
-    def _batch(self, message: Message) -> list[Message]:
-        """The message and what waits behind it."""
-        batch = [message]
-        while not isinstance(batch[-1], _ALONE) and len(batch) < BATCH:
-            try:
-                batch.append(self._mailbox.receive_nowait(_joins_others))
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
-        return batch
 
     async def _serve(self, batch: list[Message]) -> None:
         """Make the batch's effects durable, whatever it takes; refuse what cannot be."""
@@ -155,16 +144,28 @@ class RunActor:
                 if reloads > _RELOADS:
                     raise
             except JournalFullError as error:
-                batch = _refuse_callers(batch, error)
+                self._drop()
+                batch = intake.refuse_calls(batch, error)
                 if not batch:
-                    self._drop()
                     return
-                await trio.sleep(pause)
+                await self._wait_for_room(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
             except (JournalCorruptedError, UnknownEventError) as error:
                 self._unreadable(batch, error)
                 return
             self._drop()
+
+    async def _wait_for_room(self, seconds: float) -> None:
+        """Pause with what the engine owes in hand; callers are served meanwhile, which is to be refused while it is full (J6)."""
+        deadline = trio.current_time() + seconds
+        while True:
+            call: Message | None = None
+            with trio.move_on_at(deadline):
+                call = await intake.next_call(self._mailbox)
+            if call is None:
+                return
+            await self._serve([call])
 
     async def _turn(self, batch: list[Message]) -> None:
         record = self._record
@@ -301,18 +302,3 @@ class RunActor:
         for message in batch:
             if isinstance(message, Request):
                 message.fail(error)
-
-
-def _joins_others(message: Message) -> bool:
-    return not isinstance(message, _ALONE)
-
-
-def _refuse_callers(batch: list[Message], error: JournalFullError) -> list[Message]:
-    """Tell outside callers that there is no room; what the engine itself owes stays in hand (J6)."""
-    kept: list[Message] = []
-    for message in batch:
-        if isinstance(message, _FROM_OUTSIDE):
-            message.fail(error)
-        else:
-            kept.append(message)
-    return kept

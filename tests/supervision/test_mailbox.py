@@ -19,6 +19,23 @@ async def test_messages_come_in_order_and_urgent_ones_first() -> None:
     assert [await box.receive() for _ in range(3)] == ["!", "a", "b"]
 
 
+async def test_an_actor_gets_to_patient_messages_while_urgent_ones_keep_coming() -> None:
+    box = Mailbox[int](1)
+    box.address.send_nowait(1)
+    for number in (-1, -2):
+        box.address.send_nowait(number, urgent=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(box.address.send, 2)
+        await wait_all_tasks_blocked()
+        with pytest.raises(trio.WouldBlock):
+            box.receive_patient_nowait(lambda number: number < 0)
+        assert [box.receive_patient_nowait(), box.receive_patient_nowait(lambda number: number > 1)] == [1, 2]
+    assert [await box.receive(), await box.receive(), box.statistics().received] == [-1, -2, 4]
+    box.close()
+    with pytest.raises(trio.EndOfChannel):
+        box.receive_patient_nowait()
+
+
 async def test_a_full_mailbox_makes_senders_wait_in_turn() -> None:
     box = Mailbox[int](1)
     await box.address.send(0)
