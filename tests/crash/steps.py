@@ -67,7 +67,7 @@ class _Author:
         self.chance = chance
         self.open: list[_Workflow] = []
         self.closed: list[_Workflow] = []
-        self.begun = 0
+        self.begun = self.opened = 0
 
     def step(self, number: int) -> Step:
         reopens = number > 0 and self.chance.random() < 0.04
@@ -94,12 +94,12 @@ class _Author:
         self.open.append(workflow)
         run = RunRow(run_id, 1, b"", 1, "checkout", 1, RUNNING, 1, 0, 1000 + number, 0)
         marks = [Mark(b"request-%d" % self.begun, run_id)]
-        return Append(workflow.key, 0, *self._frame(workflow), projection, [run], [self._row(workflow, number)], (), marks)
+        return Append(workflow.key, 0, *self._frame(workflow), projection, [run], [self._row(workflow)], (), marks)
 
     def _go_on(self, workflow: _Workflow, number: int) -> Append:
         expected = workflow.head
         closes = [self._settled(workflow)] if workflow.rows and self.chance.random() < 0.6 else []
-        opens = [self._row(workflow, number)] if self.chance.random() < 0.6 else []
+        opens = [self._row(workflow)] if self.chance.random() < 0.6 else []
         changed = self.chance.random() < 0.3
         if changed:
             workflow.projection = replace(workflow.projection, attributes={"cents": number, "region": self.chance.choice("abc")})
@@ -122,8 +122,9 @@ class _Author:
         workflow.head += count
         return self.chance.randbytes(size), count
 
-    def _row(self, workflow: _Workflow, number: int) -> Open:
-        kind, row = self.chance.choice(KINDS), number.to_bytes(4) + len(workflow.rows).to_bytes(1)
+    def _row(self, workflow: _Workflow) -> Open:
+        self.opened += 1
+        kind, row = self.chance.choice(KINDS), self.opened.to_bytes(4)
         workflow.rows.append((kind, row))
         return Open(kind, row, self.chance.randrange(1000), self.chance.choice(("default", "gpu")), self.chance.randbytes(20))
 
