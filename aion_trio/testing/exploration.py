@@ -21,6 +21,7 @@ from ..stores import MemoryStore
 from .comparison import Order, Told, first_difference, histories, tellings
 from .effects import WatchedEffects
 from .life import Lived, Program, Scenario, SeededIds, faults_of_journal, faults_of_recovery, left_owed, live, program_of
+from .nearby import nearby
 from .report import CrashFinding, CrashPoint, CrashReport, Deaths
 from .tape import Commit
 from .virtual import run_virtual
@@ -81,10 +82,15 @@ def explore_crashes(
 ) -> CrashReport:
     """Crash everywhere and report what differs; nothing is raised for a difference: `assert report.sound, report`.
 
+    Where no definitions are given, those that the scenario names, and those that they name, are loaded.
+
     `scenario` is what clients do. It is run from its beginning in every life of the engine, so give it ids and request ids,
     as a client that has to try again would, and have it return what its clients learn. Everything runs in virtual
     time on stores in memory. Raises what the undisturbed run raises.
     """
+    workflows, activities, modules = list(workflows), list(activities), list(modules)
+    if not (workflows or activities or modules):
+        workflows, activities = nearby(scenario)
     program = program_of(scenario, (workflows, activities, modules), config, search.patience)
     undisturbed = _undisturbed(program, search)
     explorer = _Explorer(program, search, undisturbed)

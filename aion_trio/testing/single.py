@@ -12,6 +12,7 @@ from ..errors import InvalidInputError
 from ..seams import TrioClock
 from ..stores import MemoryStore
 from .doubles import run_function, stand_ins
+from .nearby import nearby
 from .virtual import run_virtual
 
 R = TypeVar("R")
@@ -26,18 +27,21 @@ def run_workflow(
 ) -> R:
     """Run a workflow to its end, in virtual time on a store in memory; its result.
 
-    `children` are the other workflows that it starts; `signals` are sent to it, in order, as soon as it has started. Raises
-    what `WorkflowHandle.result` raises. A plain function: not for use inside of a running Trio.
+    The activities and children that the workflow names are found; `activities` are doubles, which stand in for those of
+    the same name, and whatever is not found, as are `children`. `signals` are sent to it, in order, as soon as it has started.
+    Raises what `WorkflowHandle.result` raises. A plain function: not for use inside of a running Trio.
     """
     if not isinstance(workflow, WorkflowDefinition):
         raise InvalidInputError(f"expected a workflow definition, found {workflow!r}", "workflow")
     own = cast("WorkflowDefinition[..., R]", workflow)
+    found_workflows, found_activities = nearby(own)
+    doubles = {activity.name: activity for activity in [*found_activities, *activities]}
 
     async def run() -> R:
         async with open_engine(
             MemoryStore(),
-            workflows=list(dict.fromkeys([own, *children])),
-            activities=stand_ins(activities, run_function),
+            workflows=list(dict.fromkeys([*found_workflows, *children])),
+            activities=stand_ins(doubles.values(), run_function),
             config=replace(EngineConfig(), clock=TrioClock()),
         ) as engine:
             handle = await engine.start(own, *args)
