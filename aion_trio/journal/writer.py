@@ -31,6 +31,10 @@ PAGE_BYTES = 1 << 20
 PAGE_ROWS = 1000
 
 
+Applied = list[stores.Outcome] | stores.StoreError
+"""What a transaction came to: an outcome for each append, or the error that they share."""
+
+
 @dataclass(slots=True, eq=False)
 class _Queued:
     """Appends that must be in one transaction, and the task that waits for them."""
@@ -114,8 +118,9 @@ class Journal:
         if not self.store.blocking:
             applied = self._apply(items)
             self._reopen_after(applied)
+            outcome = _outcome_of(applied)
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return self._heads(applied.unwrap())
+            return self._heads(outcome.unwrap())
         waiting = _Queued(items, trio.lowlevel.current_task())
         self._queue.append(waiting)
         if self._idle:  # at worst an extra wake-up: the thread looks at the queue again after it has said that it is idle
@@ -141,15 +146,15 @@ class Journal:
                 raise translated(outcome) from None
         return heads
 
-    def _apply(self, items: Sequence[Append]) -> Outcome[list[stores.Outcome]]:
-        """One durable transaction, with the store's errors in the engine's words."""
+    def _apply(self, items: Sequence[Append]) -> Applied:
+        """One durable transaction: an outcome for each append, or the error that they all share."""
         try:
             applied = self.store.apply(items)
         except stores.StoreError as error:
-            return Error(translated(error))
+            return error
         self.commits += 1
         self.appends += len(items)
-        return Value(applied)
+        return applied
 
     # ---- the writer thread
 
@@ -190,13 +195,13 @@ class Journal:
             result = self._apply(items)
             self._reopen_after(result)  # before anyone is woken: the first thing that they do is read their head
         except BaseException as error:
-            token.run_sync_soon(_wake, batch, Error(errors.AppendOutcomeUnknown(f"the journal's writer failed: {error!r}")))
+            token.run_sync_soon(_wake, batch, stores.StoreFailed(f"the journal's writer failed: {error!r}"))
             raise
         token.run_sync_soon(_wake, batch, result)
 
-    def _reopen_after(self, result: Outcome[list[stores.Outcome]]) -> None:
+    def _reopen_after(self, result: Applied) -> None:
         """After a commit whose outcome is unknown: nothing is read or written before the store was opened again."""
-        if isinstance(result, Error) and isinstance(result.error, errors.AppendOutcomeUnknown):
+        if isinstance(result, stores.StoreError) and isinstance(translated(result), errors.AppendOutcomeUnknown):
             self.store.reopen()
 
     # ---- reads: committed state only, one short transaction a page (J5)
@@ -265,16 +270,20 @@ class Journal:
         return None
 
 
-def _wake(batch: list[_Queued], result: Outcome[list[stores.Outcome]]) -> None:
-    """Give each waiter of a batch its own appends' outcomes."""
+def _wake(batch: list[_Queued], result: Applied) -> None:
+    """Give each waiter of a batch its own appends' outcomes, or its own copy of the error: an exception has one traceback."""
     position = 0
     for waiting in batch:
-        if isinstance(result, Value):
+        own = result
+        if isinstance(result, list):
             end = position + len(waiting.appends)
-            trio.lowlevel.reschedule(waiting.task, Value(result.value[position:end]))
-            position = end
-        else:
-            trio.lowlevel.reschedule(waiting.task, result)
+            own, position = result[position:end], end
+        trio.lowlevel.reschedule(waiting.task, _outcome_of(own))
+
+
+def _outcome_of(result: Applied) -> Outcome[list[stores.Outcome]]:
+    """What a waiter gets, with the store's errors in the engine's words."""
+    return Value(result) if isinstance(result, list) else Error(translated(result))
 
 
 def decoded(key: WorkflowKey, frame: stores.Frame) -> list[Raw]:

@@ -138,3 +138,27 @@ async def test_a_thousand_appenders_share_commits_on_disk(tmp_path: Path) -> Non
     assert journal.commits < 100
     assert all(head(store, f"w{number}") == 1 for number in range(1000))
     store.close()
+
+
+@pytest.mark.parametrize(("error", "told"), [(StoreFull("no space"), JournalFullError), (StoreFailed("EIO"), AppendOutcomeUnknown)])
+async def test_all_who_share_a_commit_that_fails_are_told_each_by_an_error_of_its_own(error: Exception, told: type[Exception]) -> None:
+    """J6: one outcome object, or one exception, cannot be raised in two tasks."""
+    gate = threading.Event()
+    store = threaded(MemoryStore())
+    refused: list[Exception] = []
+
+    async def ask(journal: Journal, name: str) -> None:
+        try:
+            await journal.append(append(name))
+        except told as refusal:
+            refused.append(refusal)
+
+    async with running(store) as journal, trio.open_nursery() as nursery:
+        store.plan(Fault("apply", wait=gate.wait), Fault("apply", nth=2, error=error))
+        nursery.start_soon(ask, journal, "first")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        for number in range(5):
+            nursery.start_soon(ask, journal, f"w{number}")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        gate.set()
+    assert len({id(refusal) for refusal in refused}) == 5
