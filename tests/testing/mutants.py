@@ -212,6 +212,23 @@ def cancellations_are_not_swept() -> AbstractContextManager[None]:
     return _patched(sweeps.Sweeps, "sweep_cancellations", _nothing)
 
 
+def an_outcome_is_looked_at_before_what_is_due() -> AbstractContextManager[None]:
+    old_outcome, old_arrive = arrivals.signal_outcome, turn.Turn.arrive
+
+    def signal_outcome(turn: Any, message: Any) -> None:
+        turn.advance = lambda: None
+        try:
+            old_outcome(turn, message)
+        finally:
+            del turn.advance
+
+    def arrive(self: Any, code: int, *fields: Any) -> bool:
+        turn.Turn.advance(self)
+        return old_arrive(self, code, *fields)
+
+    return _both(_effect_of_message(messages.SignalOutcome, signal_outcome), _patched(turn.Turn, "arrive", arrive))
+
+
 MUTANTS: tuple[Mutant, ...] = (
     a_row_is_not_closed,
     the_sender_of_a_signal_is_forgotten,
@@ -233,6 +250,7 @@ MUTANTS: tuple[Mutant, ...] = (
     the_time_out_of_the_run_before_counts,
     what_was_owed_to_a_parent_stays_owed,
     signals_overtake_each_other,
+    an_outcome_is_looked_at_before_what_is_due,
 )
 
 

@@ -104,7 +104,9 @@ def _signals_once(records: Records) -> Iterator[str]:
             yield f"S2: {target!r} received the signals of {sender!r} in the order {ordinals}"
     for run in records.every_run():
         for raw in run.of(ev.SIGNAL_DELIVERED, ev.SIGNAL_FAILED):
-            sent = run.commands()[raw[2]]
+            sent = run.commands().get(raw[2])
+            if sent is None:  # told of above
+                continue
             count = received[sent[3], run.workflow_id, run.run_id, raw[2]]
             if count != (raw[0] == ev.SIGNAL_DELIVERED):
                 yield f"S2: signal {raw[2]} of {run.workflow_id!r} was {ev.name_of(raw[0])} and received {count} times by {sent[3]!r}"
@@ -129,7 +131,10 @@ def _children_once(records: Records) -> Iterator[str]:
 
 
 def _child_outcome(records: Records, run: Ran, outcome: Any) -> Iterator[str]:
-    child_id = run.commands()[outcome[2]][3]
+    command = run.commands().get(outcome[2])
+    if command is None:  # told of above
+        return
+    child_id = command[3]
     link = [run.workflow_id, run.run_id, outcome[2]]
     chain = next((found for found in records.chains(child_id) if found[0].parent == link), None)
     where = f"child {child_id!r} of {run.workflow_id!r}"
