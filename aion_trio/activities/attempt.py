@@ -12,9 +12,9 @@ import trio
 from .. import codec
 from ..definitions import ActivityDefinition, Registry
 from ..errors import AionError
-from ..events import LATEST_US, Failure, datetime_of
+from ..events import LATEST_US, Failure
 from ..seams import Clock
-from .info import ActivityInfo, Attempt, current_attempt
+from .info import Attempt, current_attempt
 from .process import run_in_process
 from .task import ActivityOutcome, ActivityTask, Heartbeat
 
@@ -84,7 +84,8 @@ class Attempts:
     async def _call(self, call: _Call, arguments: tuple[Any, ...]) -> Any:
         """The function's own result. Raises `_TimedOut` when start-to-close passes (A4)."""
         limit_us = call.task.options.start_to_close_us
-        current_attempt.set(Attempt(self._info(call.task, call.heartbeat), _beat(call.heartbeat)))
+        call.heartbeat.before = call.heartbeat.details
+        current_attempt.set(Attempt(call.task, call.heartbeat, 0 if limit_us is None else self._clock.now_us() + limit_us))
         if limit_us is None:
             return await _perform(call, arguments)
         with trio.move_on_after(limit_us / 1e6) as scope:
@@ -105,21 +106,6 @@ class Attempts:
             failure[0], failure[1] = f"timeout:{error.kind}", "ActivityTimedOutError"
         return failure
 
-    def _info(self, task: ActivityTask, heartbeat: Heartbeat) -> ActivityInfo:
-        limit_us = task.options.start_to_close_us
-        run_id = task.run_id.hex()
-        return ActivityInfo(
-            workflow_id=task.key.workflow_id,
-            run_id=run_id,
-            ordinal=task.key.ordinal,
-            type=task.type,
-            attempt=task.attempt,
-            idempotency_key=f"{task.key.workflow_id}/{run_id}/{task.key.ordinal}",
-            scheduled_at=datetime_of(task.scheduled_us),
-            deadline=None if limit_us is None else datetime_of(min(self._clock.now_us() + limit_us, LATEST_US)),
-            last_heartbeat=heartbeat.details,
-        )
-
 
 class _TimedOut(Exception):
     """A time-out of the attempt passed."""
@@ -137,10 +123,3 @@ async def _perform(call: _Call, arguments: tuple[Any, ...]) -> Any:
         return await run_in_process(call.definition.fn, arguments)
     limiter: Any = call.slot  # Trio's annotation names a class; it uses these two methods alone
     return await trio.to_thread.run_sync(call.definition.fn, *arguments, abandon_on_cancel=True, limiter=limiter)
-
-
-def _beat(heartbeat: Heartbeat) -> Callable[[Any], None]:
-    def beat(details: Any) -> None:
-        heartbeat.details, heartbeat.seen = details, True
-
-    return beat

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,8 @@ from typing import Any
 import trio
 
 from ..errors import AionError
+from ..events import LATEST_US, datetime_of
+from .task import ActivityTask, Heartbeat
 
 
 class NotInActivityError(AionError):
@@ -39,10 +40,27 @@ class ActivityInfo:
 
 @dataclass(slots=True)
 class Attempt:
-    """The attempt that the current context belongs to."""
+    """The attempt that the current context belongs to. Most activities never ask, so `info` is made when they do."""
 
-    info: ActivityInfo
-    beat: Callable[[Any], None]
+    task: ActivityTask
+    heartbeat: Heartbeat
+    deadline_us: int
+
+    @property
+    def info(self) -> ActivityInfo:
+        """What the activity is told of itself; the heartbeat details are those of the earlier attempt."""
+        task, run_id = self.task, self.task.run_id.hex()
+        return ActivityInfo(
+            workflow_id=task.key.workflow_id,
+            run_id=run_id,
+            ordinal=task.key.ordinal,
+            type=task.type,
+            attempt=task.attempt,
+            idempotency_key=f"{task.key.workflow_id}/{run_id}/{task.key.ordinal}",
+            scheduled_at=datetime_of(task.scheduled_us),
+            deadline=datetime_of(min(self.deadline_us, LATEST_US)) if self.deadline_us else None,
+            last_heartbeat=self.heartbeat.before,
+        )
 
 
 current_attempt: ContextVar[Attempt] = ContextVar("aion_trio.activity")
@@ -59,7 +77,7 @@ def heartbeat(details: Any = None) -> None:
     In a thread this also notices that the activity was cancelled, and raises `trio.Cancelled` then (A5). Heartbeat details
     live in memory: they survive a failed attempt, not a crash.
     """
-    _attempt("heartbeat()").beat(details)
+    _attempt("heartbeat()").heartbeat.details = details
     try:
         trio.from_thread.check_cancelled()
     except RuntimeError:  # in a Trio task: its next checkpoint notices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..definitions import ActivityOptions
@@ -46,7 +46,7 @@ class ActivityOutcome:
 
 @dataclass(slots=True)
 class Heartbeat:
-    """The last details that an attempt reported; kept in memory, for the next attempt."""
+    """The last details that an attempt reported, and those that it found from the one `before`; kept in memory."""
 
     details: object = None
-    seen: bool = field(default=False)
+    before: object = None

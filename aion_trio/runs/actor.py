@@ -260,6 +260,11 @@ class RunActor:
             return
         pending, run = record.projection.activities[ordinal], record.projection.current
         _, scheduled_us, _, type_name, payload, _, queue, options = pending.raw[:8]
+        definition = self._services.registry.activity(type_name)
+        if definition is not None and definition.options == options:
+            decoded = definition.activity_options
+        else:
+            decoded = ActivityOptions.from_raw(options)
         self._services.activities.dispatch(
             ActivityTask(
                 TaskKey(self._id, run.run_no, ordinal),
@@ -267,7 +272,7 @@ class RunActor:
                 type_name,
                 payload,
                 queue,
-                ActivityOptions.from_raw(options),
+                decoded,
                 pending.attempt,
                 pending.due_us,
                 scheduled_us,
