@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .contract import Append, Frame, Mark, Obligation, Open, RunRow, Store, Summary, WorkflowKey
+from .contract import Append, Damage, Frame, Mark, Obligation, Open, RunRow, Store, Summary, WorkflowKey
 
 _APPENDS_A_TRANSACTION = 2000
 
@@ -44,12 +44,12 @@ def records_of(store: Store, key: WorkflowKey) -> WorkflowRecords:
     )
 
 
-def each_key(store: Store) -> Iterator[WorkflowKey]:
-    """The keys of all namespaces, page by page."""
-    page = store.keys()
+def each_key(store: Store, on_damage: Damage | None = None) -> Iterator[WorkflowKey]:
+    """The keys of all namespaces, page by page. Raises `CorruptRecord` for one that cannot be read, unless `on_damage` takes it."""
+    page = store.keys(on_damage=on_damage)
     yield from page.keys
     while page.after is not None:
-        page = store.keys(page.after)
+        page = store.keys(page.after, on_damage=on_damage)
         yield from page.keys
 
 

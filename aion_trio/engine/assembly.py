@@ -97,7 +97,7 @@ def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[P
     allowed = trio_util.AsyncBool(False)
     payloads = Codec(config.payload_codecs, config.payload_limit_bytes)
     clock, namespace = config.clock, config.namespace
-    journal = Journal(store)
+    journal = Journal(store, quarantined)
     runs = Runs(idle_after=config.idle_after, limit=config.resident_limit)
     attempts = Attempts(registry, payloads, clock, random.Random())
     acts = Activities(registry, clock, attempts, runs.tell, Limits(config.task_limit, config.thread_limit))

@@ -24,7 +24,7 @@ from ..stores.dump import each_frame, each_key
 from . import rows
 from .projection import Projection
 from .replacement import Beside, beside, exchange
-from .verification import verify_journal
+from .verification import leave_out, verify_journal
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def rebuilt_appends(store: Store, key: WorkflowKey) -> list[Append]:
 def _rebuild(store: Store, found: list[Finding]) -> list[str]:
     """Write every workflow anew that is found fault with and can be read; faults of no workflow concern all of them."""
     named = {finding.workflow_id for finding in found}
-    keys = [key for key in each_key(store) if "" in named or key.workflow_id in named]
+    keys = [key for key in each_key(store, leave_out) if "" in named or key.workflow_id in named]
     rebuilt: list[str] = []
     for key in keys:
         try:

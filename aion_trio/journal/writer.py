@@ -11,6 +11,7 @@ After the last the store is opened again before the next batch, and whoever wait
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections import deque
@@ -24,6 +25,8 @@ from .. import codec, errors
 from ..events import Raw
 from ..stores import contract as stores
 from ..stores.contract import Append, Obligation, ObligationKind, RunRow, Store, Summary, WorkflowKey
+
+log = logging.getLogger("aion_trio")
 
 MAX_BATCH = 1024
 MAX_BATCH_BYTES = 8 << 20
@@ -51,8 +54,10 @@ class Journal:
     `AppendOutcomeUnknown` wrote nothing.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, quarantined: dict[str, str] | None = None) -> None:
         self.store = store
+        self._quarantined = {} if quarantined is None else quarantined
+        self._told: set[str] = set()
         self._queue: deque[_Queued] = deque()
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -234,9 +239,17 @@ class Journal:
     def obligations(
         self, kind: ObligationKind, *, until_us: int | None = None, after: Obligation | None = None, limit: int = PAGE_ROWS
     ) -> list[Obligation]:
-        """A page of what is owed of one kind, ordered by due time."""
+        """A page of what is owed of one kind, ordered by due time; a damaged row is left out, and its workflow quarantined (R8)."""
         with reading():
-            return self.store.obligations(kind, until_us=until_us, after=after, limit=limit)
+            return self.store.obligations(kind, until_us=until_us, after=after, limit=limit, on_damage=self._leave_out)
+
+    def _leave_out(self, damage: stores.CorruptRecord) -> None:
+        text = f"{damage}; `aion-trio journal verify` lists all damage"
+        if damage.workflow_id:
+            self._quarantined.setdefault(damage.workflow_id, f"JournalCorruptedError: {text}")
+        if text not in self._told:
+            self._told.add(text)
+            log.error("what is owed could not be read: %s", text)
 
     def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
         """Everything that one workflow owes."""

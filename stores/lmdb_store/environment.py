@@ -18,7 +18,7 @@ from typing import Any
 
 import lmdb
 
-from ..contract import StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
+from ..contract import CorruptRecord, StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
 from .directory import FULL, room_bytes
 from .layout import TABLES
 
@@ -174,6 +174,9 @@ class Snapshot:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._environment.leave(self._txn)
+        if isinstance(error, (lmdb.CorruptedError, lmdb.PageNotFoundError)):
+            where = f"a page of the journal {self._environment.path}"
+            raise CorruptRecord(f"LMDB cannot read {where}: {error}; restore it from a backup, or export what can be read") from error
 
 
 def open_lmdb(path: Path, settings: Settings) -> lmdb.Environment:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import lmdb
 
-from ..contract import Finding
+from ..contract import CorruptRecord, Finding
 from .environment import Environment, View
 from .lookup import Names
 from .verify_index import check_counts, check_due, check_ids, check_meta, check_names, check_visible
@@ -33,6 +33,8 @@ def verify(environment: Environment) -> list[Finding]:
     for check in checks:
         try:
             _walk(environment, check, names, findings)
+        except CorruptRecord as error:
+            findings.append(Finding(str(error)))
         except lmdb.Error as error:
             findings.append(Finding(f"LMDB cannot read its pages: {error}"))
     return findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from aion_trio.stores import (
@@ -17,6 +18,7 @@ from aion_trio.stores import (
     dump,
     records_of,
 )
+from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import EVENTS, EVENTS_KEY, IDENTITY, OBLIGATION, ROW
 
 from .building import events, full_workflow, key, start, write
@@ -209,3 +211,11 @@ def test_a_damaged_workflow_can_be_purged(sound: Path, tmp_path: Path, tag: int)
     write(store, *full_workflow(key("alpha")))
     assert [row.key.workflow_id for row in store.obligations(ObligationKind.WAKE_UP)] == ["beta", "gamma", "alpha"]
     store.close()
+
+
+def test_a_page_that_lmdb_cannot_read_is_a_damaged_record(sound: Path) -> None:
+    """Whatever reads, its caller meets one error for damage and none of LMDB's own."""
+    environment = Environment(sound, Settings(read_only=True))
+    with pytest.raises(CorruptRecord, match="backup"), environment.view():
+        raise lmdb.CorruptedError("mdb_get", -30796)
+    environment.close()
