@@ -199,9 +199,7 @@ class Projection:
         self.last_child = 0
         self.cancel_requested = self.closing = None
         running = WorkflowStatus.RUNNING.number
-        self._set_run(
-            RunRow(run_id, run_no, parent_run_id, origin, type_name, version, running, self.head, 0, at_us, 0)
-        )
+        self._set_run(RunRow(run_id, run_no, parent_run_id, origin, type_name, version, running, self.head, 0, at_us, 0))
         if raw[14] is not None:
             self._marks.append(Mark(rows.START_MARK + raw[14].encode(), run_id))
 
@@ -274,9 +272,7 @@ class Projection:
         pending = self.activities[raw[2]]
         pending.attempt, pending.due_us = raw[3] + 1, raw[5]
         payload = rows.payload_of(pending.seq, pending.attempt)
-        self.replace_row(
-            ObligationKind.ACTIVITY, self._row(raw[2]), due_us=raw[5], queue=pending.raw[6], payload=payload
-        )
+        self.replace_row(ObligationKind.ACTIVITY, self._row(raw[2]), due_us=raw[5], queue=pending.raw[6], payload=payload)
 
     def _activity_settled(self, raw: Raw) -> None:
         if self.activities.pop(raw[2], None) is not None and not self.reading:

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import resource
+import sys
 from pathlib import Path
 
 from ..contract import StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
@@ -23,6 +24,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room, where it says it."""
 
 _SLOT_BYTES = 64
+_STILLBORN_PAGES = 3
+_MAGIC, _MAGIC_AT = (0xBEEFC0DE).to_bytes(4, sys.byteorder), 16
 _LEVELS = 3
 
 
@@ -128,6 +131,22 @@ def refusal_of(path: Path, error: OSError) -> StoreFull | StoreNotWritable:
     if error.errno in FULL:
         return StoreFull(f"there is no room for the journal {path}: {error.strerror}; free some space")
     return StoreNotWritable(f"the journal {path} cannot be written: {error.strerror}; check its owner and mode")
+
+
+def clear_stillborn(path: Path) -> None:
+    """Remove what a power cut left of a journal that was being made and never was one.
+
+    LMDB writes its two header pages and the first page of records before it waits for the disk, so that any part of them
+    may be missing, and it refuses such a file. A journal that was ever opened is longer. Only for the owner of the lock, in
+    a directory that had the lock's file before: what others left there is refused, not removed.
+    """
+    data, page = path / DATA, resource.getpagesize()
+    try:
+        head = data.read_bytes() if data.stat().st_size <= _STILLBORN_PAGES * page else b""
+    except FileNotFoundError:
+        return
+    if head and any(head[at : at + 4] != _MAGIC for at in (_MAGIC_AT, page + _MAGIC_AT)):
+        data.unlink()
 
 
 def reserve_reader_table(path: Path, readers: int) -> None:

@@ -30,9 +30,13 @@ def claim(environment: Environment, written_by: str) -> None:
 
 def require_ours(environment: Environment) -> None:
     """Raise `StoreFormatError` unless this is a journal of our format version."""
-    with environment.view() as view:
-        if _version(view, environment) is None:
-            raise StoreFormatError(f"{environment.path} holds an LMDB environment that is not a journal; name another directory")
+    try:
+        with environment.view() as view:
+            found = _version(view, environment)
+    except lmdb.Error as error:
+        raise refusal_of(environment.path, error) from error
+    if found is None:
+        raise StoreFormatError(f"{environment.path} holds an LMDB environment that is not a journal; name another directory")
 
 
 def written_by(view: View) -> str:

@@ -25,7 +25,17 @@ from ..contract import (
     WorkflowKey,
 )
 from .backup import back_up
-from .directory import WriterLock, prepare, require_journal, require_vacant, reserve_reader_table, size_bytes, sync_names
+from .directory import (
+    WRITER,
+    WriterLock,
+    clear_stillborn,
+    prepare,
+    require_journal,
+    require_vacant,
+    reserve_reader_table,
+    size_bytes,
+    sync_names,
+)
 from .environment import MAP_BYTES, Environment, Settings
 from .format import claim, require_ours, written_by
 from .layout import FORMAT_VERSION
@@ -176,8 +186,11 @@ def _open_reader(cls: type[LmdbStore], path: Path, settings: Settings) -> LmdbSt
 def _open_writer(cls: type[LmdbStore], path: Path, settings: Settings, writer: str) -> LmdbStore:
     """Lock first: only the owner may make or claim a journal, and only it may touch LMDB's own lock file."""
     prepare(path)
+    owned = (path / WRITER).exists()
     lock = WriterLock(path)
     try:
+        if owned:
+            clear_stillborn(path)
         reserve_reader_table(path, settings.readers)
         environment = Environment(path, settings)
         try:

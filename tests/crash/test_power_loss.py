@@ -30,7 +30,6 @@ def test_every_state_is_a_committed_one_and_no_acknowledged_step_is_lost(tmp_pat
 
 
 @recorded
-@pytest.mark.xfail(strict=True, reason="LMDB refuses a file whose first pages did not reach the disk, and so does the next open")
 def test_a_journal_that_was_being_made_can_be_made_again(tmp_path: Path) -> None:
     assert judged(tmp_path, states=60).stillborn == 0
 
