@@ -37,6 +37,12 @@ def user_line() -> str:
     return _text(frame) if frame is not None else ""
 
 
+def line_of_function(function: Any) -> str:
+    """Where a function is defined, for what its code no longer has a line for: "file:line in function"."""
+    code = getattr(function, "__code__", None)
+    return repr(function) if code is None else f"{code.co_filename}:{code.co_firstlineno} in {code.co_qualname}"
+
+
 def await_frames(coro: Any) -> Iterator[FrameType]:
     """The frames of a suspended coroutine, outermost first."""
     while coro is not None:

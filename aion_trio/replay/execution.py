@@ -213,6 +213,7 @@ class Execution:
 
     def _main_ended(self, value: Any, exc: BaseException | None) -> None:
         if not self._kernel.closing:
+            self._ledger.ended = self._run.definition.fn
             closing = closing_event(self._run, value, exc, self._cancel_reason, self._host.mail.unconsumed())
             self._closing = self._run.emit(closing)
             self.finished = True

@@ -20,7 +20,7 @@ from .. import events as ev
 from ..codec import Codec, digest
 from ..errors import NonDeterminismError
 from ..events import Raw
-from ..kernel.stack import user_line
+from ..kernel.stack import line_of_function, user_line
 
 END: Raw = [0, 0, 0, 0]
 """What stands at the cursor when history is used up; its code is no event's."""
@@ -61,7 +61,7 @@ class Ledger:
     """
 
     __slots__ = (
-        "_behind", "_codec", "_history", "_lines", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal",
+        "_behind", "_codec", "_history", "_lines", "ended", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal",
         "outputs", "page", "position", "size_bytes",
     )  # fmt: skip
 
@@ -76,6 +76,8 @@ class Ledger:
         self.live = True
         self.outputs: list[Raw] = []
         self._lines: list[str] = []
+        self.ended: Any = None
+        """The workflow function, once it has ended: then no line on the stack is its own."""
         self._history: Iterator[Raw] = iter(())
         self._seqs: list[int] = []
         self._behind: tuple[Raw, int] = END, 0
@@ -180,7 +182,7 @@ class Ledger:
             self.advance()
             return recorded
         self.outputs.append(raw)
-        self._lines.append(user_line())
+        self._lines.append(self._line())
         return raw
 
     def settle(self, recorded: Raw, where: str) -> None:
@@ -209,6 +211,9 @@ class Ledger:
 
     # ---- disagreement
 
+    def _line(self) -> str:
+        return user_line() if self.ended is None else line_of_function(self.ended)
+
     def _require_agreement(self, raw: Raw, recorded: Raw, line: str) -> None:
         code = raw[0]
         agree = code == recorded[0]
@@ -217,7 +222,7 @@ class Ledger:
         if agree and (at := _PAYLOADS.get(code)) is not None:
             agree = raw[at] == recorded[at] or self._codec.unwrap(raw[at]) == self._codec.unwrap(recorded[at])
         if not agree:
-            self.fail(recorded, raw, line or user_line())
+            self.fail(recorded, raw, line or self._line())
 
     def fail(self, recorded: Raw | None, asked: Raw | None, line: str) -> NoReturn:
         """Raise the NonDeterminismError for this pair; None stands for nothing."""

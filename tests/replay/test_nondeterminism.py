@@ -110,6 +110,23 @@ def test_an_extra_step_in_a_run_that_waits() -> None:
     play.execution.evict()
 
 
+def test_code_that_ends_where_history_waits() -> None:
+    """The function has no line any more: it is named where it is defined, and nothing is that merely ran the engine."""
+
+    async def waits() -> None:
+        await charge("a", 5)
+        await approval.receive()
+
+    async def ends() -> None:
+        await charge("a", 5)
+
+    play = Play(aion.workflow(name="order")(waits), known=KNOWN).start().complete(1, "x")
+    error = mismatch(ends, play.history)
+    assert (error.recorded, error.asked) == ("nothing", "WorkflowCompleted")
+    assert error.line.startswith(__file__) and error.line.endswith("ends")
+    play.execution.evict()
+
+
 def test_a_missing_step() -> None:
     async def missing() -> None:
         await ship("p")
