@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from ..events import datetime_of
 from ..history import WorkflowStatus
 from ..journal import Journal, Projection
 from ..journal.rows import fields_of, run_and_ordinal
-from ..stores.contract import AttributeValue, Obligation, ObligationKind, Summary, WorkflowKey
+from ..stores.contract import AttributeValue, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
 
 
 class ParentLink(NamedTuple):
@@ -58,9 +59,9 @@ class WorkflowSummary:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowDescription:
-    """Everything that is known of a workflow's newest run, from what is durable.
+    """Everything that is known of a run, the newest unless another was asked for, from what is durable.
 
-    `history_length` counts the events of all runs of the id and `history_bytes` what they take before compression.
+    `history_length` counts the events of all runs of the id up to this one and `history_bytes` what they take before compression.
     `next_wakeup` is when the run will be woken if nothing happens before. `quarantine` says why the run cannot go on, None
     if it can.
     """
@@ -104,10 +105,25 @@ def description_of(
     journal: Journal, key: WorkflowKey, summary: Summary, served: frozenset[str], quarantine: str | None
 ) -> WorkflowDescription:
     """The description of a workflow from its rows and the events of its newest run."""
-    projection, size = _fold(journal, key, summary)
+    projection, size = _fold(journal, key, summary.first_seq, summary.run_no)
     owed = journal.obligations_of(key)
     wakeup = next((row.due_us for row in owed if row.kind is ObligationKind.WAKE_UP), 0)
-    open_run = projection.open
+    return replace(
+        _closed_description(key, summary, projection, size),
+        pending_activities=tuple(_activity(row, projection, served) for row in owed if row.kind is ObligationKind.ACTIVITY),
+        pending_children=tuple(PendingChild(n, child.child_id) for n, child in projection.children.items()) if projection.open else (),
+        next_wakeup=moment(wakeup),
+        quarantine=quarantine,
+    )
+
+
+def description_of_run(journal: Journal, key: WorkflowKey, run: RunRow) -> WorkflowDescription:
+    """The description of a run behind which there is a newer one: it is closed, and nothing that is pending is its own."""
+    projection, size = _fold(journal, key, run.first_seq, run.run_no, run.last_seq)
+    return _closed_description(key, projection.summary(), projection, size)
+
+
+def _closed_description(key: WorkflowKey, summary: Summary, projection: Projection, size: int) -> WorkflowDescription:
     return WorkflowDescription(
         id=key.workflow_id,
         run_id=summary.run_id.hex(),
@@ -119,20 +135,22 @@ def description_of(
         attributes=dict(summary.attributes),
         history_length=projection.head,
         history_bytes=size,
-        pending_activities=tuple(_activity(row, projection, served) for row in owed if row.kind is ObligationKind.ACTIVITY),
-        pending_children=tuple(PendingChild(n, child.child_id) for n, child in projection.children.items()) if open_run else (),
-        next_wakeup=moment(wakeup),
+        pending_activities=(),
+        pending_children=(),
+        next_wakeup=None,
         parent=_parent(projection),
-        quarantine=quarantine,
+        quarantine=None,
     )
 
 
-def _fold(journal: Journal, key: WorkflowKey, summary: Summary) -> tuple[Projection, int]:
-    projection, size = Projection(summary.first_seq - 1, summary.run_no), 0
+def _fold(journal: Journal, key: WorkflowKey, run_seq: int, run_no: int, last_seq: float = math.inf) -> tuple[Projection, int]:
+    projection, size = Projection(run_seq - 1, run_no), 0
     for first_seq, raws, size_bytes in journal.pages(key):
+        if first_seq > last_seq:
+            break
         size += size_bytes
         for seq, raw in enumerate(raws, first_seq):
-            if seq >= summary.first_seq:
+            if run_seq <= seq <= last_seq:
                 projection.apply(raw)
     return projection, size
 

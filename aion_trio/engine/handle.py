@@ -14,7 +14,7 @@ from ..errors import WorkflowNotFoundError
 from ..events import Event
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
 from .arguments import request_id_of, text_of
-from .descriptions import WorkflowDescription, description_of
+from .descriptions import WorkflowDescription, description_of, description_of_run
 from .results import is_open
 
 if TYPE_CHECKING:
@@ -78,12 +78,14 @@ class WorkflowHandle(Generic[R]):
                 return outcome
 
     async def describe(self) -> WorkflowDescription:
-        """Everything that is known of the newest run, from what is durable."""
+        """Everything that is known of the newest run, or of the one that the handle is bound to, from what is durable."""
         await trio.lowlevel.checkpoint()
         engine, key = self._engine, self._engine.key(self.id)
         summary = engine.journal.summary(key)
         if summary is None:
             raise WorkflowNotFoundError(f"there is no workflow {self.id!r} in namespace {key.namespace!r}")
+        if self._bound is not None and self._bound != summary.run_id:
+            return description_of_run(engine.journal, key, engine.results.run(key, self._bound)[0])
         served = frozenset(definition.name for definition in engine.registry.activities)
         return description_of(engine.journal, key, summary, served, engine.quarantined.get(self.id))
 
@@ -97,6 +99,8 @@ class WorkflowHandle(Generic[R]):
         while True:
             for first_seq, raws, _ in engine.journal.pages(key, next_seq):
                 await trio.lowlevel.checkpoint()
+                if first_seq > head and not follow:
+                    return
                 for seq, raw in enumerate(raws, first_seq):
                     if next_seq <= seq and (follow or seq <= head):
                         yield event_of(raw, seq)

@@ -167,6 +167,30 @@ async def test_a_description_tells_all_that_is_known(autojump_clock: MockClock) 
         assert closed.history_length == len(await history_of(engine, "g"))
 
 
+async def test_a_handle_of_an_earlier_run_describes_that_run(autojump_clock: MockClock) -> None:
+    """And one of a run that never was says so, instead of answering for another."""
+
+    @aion.workflow
+    async def twice(n: int) -> int:
+        durable.set_attributes({"n": n})
+        if n == 1:
+            durable.continue_as_new(2)
+        return await shop.add(n, 1)
+
+    async with opened(workflows=[twice]) as engine:
+        first = await engine.start(twice, 1, id="t")
+        await first.result()
+        assert first.run_id is not None
+        found, newest = await engine.handle("t", first.run_id).describe(), await engine.handle("t").describe()
+        assert (found.run_id, found.status, found.attributes) == (first.run_id, Status.CONTINUED_AS_NEW, {"n": 1})
+        assert (newest.status, newest.attributes) == (Status.COMPLETED, {"n": 2}) and newest.run_id != found.run_id
+        assert found.closed_at is not None and 0 < found.history_bytes <= newest.history_bytes
+        assert 0 < found.history_length < newest.history_length
+        assert await engine.handle("t", newest.run_id).describe() == newest
+        with pytest.raises(aion.WorkflowNotFoundError):
+            await engine.handle("t", "00" * 16).describe()
+
+
 async def test_a_description_shows_the_back_off(autojump_clock: MockClock) -> None:
     async with opened() as engine:
         handle = await engine.start(shop.retried, 1, id="r")
