@@ -56,6 +56,8 @@ Attribute = str | int | float | bool | datetime
 def attribute_values(attributes: Mapping[str, object] | None, *, deleting: bool = False) -> dict[str, Attribute | None]:
     """Attributes whose values can be stored and found again; None deletes one where `deleting`. Raises `InvalidInputError`."""
     checked: dict[str, Attribute | None] = {}
+    if attributes is not None and not isinstance(attributes, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"attributes are a mapping of names to values, found {attributes!r}", "attributes")
     for name, value in (attributes or {}).items():
         path = f"attributes[{name!r}]"
         text_of(name, "the name of an attribute")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from ..arguments import attribute_values, span_us, text_of, workflow_id_of
+from ..definitions import Query, Signal
 from ..errors import InvalidInputError
 from ..events import microseconds_of
 from ..history import WorkflowStatus
@@ -26,6 +28,15 @@ def request_id_of(value: str | None) -> str | None:
     if size > MAX_NAME_BYTES:
         raise InvalidInputError(f"a request id may have {MAX_NAME_BYTES} bytes, {value[:40]!r}... has {size}", "request_id")
     return value
+
+
+def message_name(given: object, kind: type[Signal[Any]] | type[Query[Any]]) -> str:
+    """The name of a signal or a query, which is given by its declaration or by name. Raises `InvalidInputError`."""
+    if isinstance(given, kind):
+        return given.name
+    if not isinstance(given, str):
+        raise InvalidInputError(f"expected a {kind.__name__} or the name of one, found {given!r}", kind.__name__.lower())
+    return text_of(given, kind.__name__.lower())
 
 
 def moment_us(moment: datetime | None, name: str) -> int | None:
@@ -58,4 +69,4 @@ def attributes_of(attributes: Mapping[str, object] | None) -> dict[str, Attribut
     return checked
 
 
-__all__ = ["attributes_of", "moment_us", "request_id_of", "span_us", "statuses_of", "text_of", "workflow_id_of"]
+__all__ = ["attributes_of", "message_name", "moment_us", "request_id_of", "span_us", "statuses_of", "text_of", "workflow_id_of"]

@@ -30,7 +30,7 @@ from ..activities.actor import Limits
 from ..activities.attempt import Attempts
 from ..codec import Codec
 from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
-from ..errors import AionError, JournalNotWritableError, WorkflowRuleError
+from ..errors import AionError, InvalidInputError, JournalNotWritableError, WorkflowRuleError
 from ..journal import Journal
 from ..journal.writer import reading
 from ..kernel.static_look import problems
@@ -68,6 +68,8 @@ async def open_engine(
     Raises `JournalLockedError`, `JournalFormatError`, `JournalNotWritableError`, `DefinitionError`, and in strict mode
     `WorkflowRuleError`. What the block raises comes out as it was raised.
     """
+    if not isinstance(config, EngineConfig):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"config is an EngineConfig, found {config!r}", "config")
     registry = Registry(workflows, activities, modules)
     _look_at(registry, strict=config.strict)
     with _opened(store_or_path) as store:
@@ -126,6 +128,8 @@ def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[P
 def _opened(store_or_path: Store | str | Path) -> Any:
     """The store: one of the caller's, which stays open, or the LMDB journal in a directory, which is closed with the block."""
     if not isinstance(store_or_path, (str, Path)):
+        if not hasattr(store_or_path, "apply"):
+            raise InvalidInputError(f"store_or_path is a directory's path or a Store, found {store_or_path!r}", "store_or_path")
         yield store_or_path
         return
     if sys.platform == "win32":

@@ -34,11 +34,11 @@ class EngineConfig:
     strict: bool = False
 
     def __post_init__(self) -> None:
-        if not self.namespace or "\0" in self.namespace:
+        if not isinstance(self.namespace, str) or not self.namespace or "\0" in self.namespace:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidInputError(f"a namespace is a non-empty text without NUL, found {self.namespace!r}", "namespace")
         for name in ("task_limit", "thread_limit", "payload_limit_bytes", "resident_limit", "fuel"):
             value = getattr(self, name)
-            if value < 1:
-                raise InvalidInputError(f"{name} must be at least 1, found {value!r}", name)
-        if not self.idle_after > 0:
+            if not isinstance(value, int) or value < 1:
+                raise InvalidInputError(f"{name} must be an int of at least 1, found {value!r}", name)
+        if not isinstance(self.idle_after, (int, float)) or not self.idle_after > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidInputError(f"idle_after must be a positive number of seconds, found {self.idle_after!r}", "idle_after")

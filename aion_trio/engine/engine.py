@@ -11,6 +11,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack, cast, overload
 import trio
 
 from .. import codec
+from ..arguments import attribute_values
 from ..codec import Codec
 from ..definitions import Registry, WorkflowDefinition
 from ..errors import InvalidInputError, WorkflowNotFoundError, WorkflowNotRegisteredError
@@ -23,7 +24,7 @@ from ..runs import Runs
 from ..runs.messages import IfExists, Import, Start
 from ..stores.contract import AttributeValue, SummaryFilter, WorkflowKey
 from ..supervision import Node, Supervisor
-from .arguments import attributes_of, moment_us, request_id_of, span_us, statuses_of, workflow_id_of
+from .arguments import attributes_of, moment_us, request_id_of, span_us, statuses_of, text_of, workflow_id_of
 from .config import EngineConfig
 from .descriptions import WorkflowSummary, summary_of
 from .handle import WorkflowHandle
@@ -167,12 +168,12 @@ class Engine:
     # ---- finding
 
     def handle(self, id: str, run_id: str | None = None) -> WorkflowHandle[Any]:
-        """A handle to a workflow id: its newest run at each call, or one run. Checks nothing."""
+        """A handle to a workflow id: its newest run at each call, or one run. Looks for nothing."""
         try:
             bound = None if run_id is None else bytes.fromhex(run_id)
         except ValueError:
             raise InvalidInputError(f"a run id is 32 hexadecimal digits, found {run_id!r}", "run_id") from None
-        return WorkflowHandle(self, id, bound=bound)
+        return WorkflowHandle(self, text_of(id, "id"), bound=bound)
 
     async def list_workflows(
         self, *, status: Statuses = None, type: str | None = None, attributes: Mapping[str, AttributeValue] | None = None,
@@ -224,8 +225,8 @@ class Engine:
         return SummaryFilter(
             self.config.namespace,
             statuses_of(status),
-            type_name,
-            dict(attributes or {}),
+            None if type_name is None else text_of(type_name, "type"),
+            {name: value for name, value in attribute_values(attributes).items() if value is not None},
             *(moment_us(at, "a time of a filter") for at in times),
         )
 

@@ -13,7 +13,7 @@ from ..definitions import Query, Signal
 from ..errors import WorkflowNotFoundError
 from ..events import Event
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
-from .arguments import request_id_of, text_of
+from .arguments import message_name, request_id_of, text_of
 from .descriptions import WorkflowDescription, description_of, description_of_run
 from .results import is_open
 
@@ -119,7 +119,7 @@ class WorkflowHandle(Generic[R]):
 
         Raises `WorkflowClosedError` if the run is closed, `InvalidInputError` if the value does not fit.
         """
-        name = text_of(signal, "signal") if isinstance(signal, str) else signal.name
+        name = message_name(signal, Signal)
         data = PLAIN_VALUE.encode(value) if isinstance(signal, str) else signal.encode(value)
         payload = self._engine.payloads.wrap(data)
         await self._engine.runs.ask(self.id, Deliver(name, payload, self._bound, request_id_of(request_id)))
@@ -133,7 +133,7 @@ class WorkflowHandle(Generic[R]):
 
         Raises `QueryNotServedError`, or what the query's function raises.
         """
-        name = query if isinstance(query, str) else query.name
+        name = message_name(query, Query)
         data = await self._engine.runs.ask(self.id, Ask(name, b"", self._bound))
         return codec.decode(data) if isinstance(query, str) else query.decode(data)
 

@@ -143,7 +143,7 @@ def require_open(turn: Turn, run_id: bytes | None, what: str) -> Exception | Non
     """The refusal of a message to a run that is not open, or None (S1, L6)."""
     key = turn.record.key
     if not turn.record.exists:
-        return errors.WorkflowNotFoundError(f"there is no workflow {key.workflow_id!r} to {what}: check the id and the namespace")
+        return errors.WorkflowNotFoundError(f"there is no workflow {key.workflow_id!r}; cannot {what}: check the id and the namespace")
     run = turn.projection.current
     if run_id is not None and run_id != run.run_id:
         if any(row.run_id == run_id for row in turn.services.journal.runs(key)):

@@ -50,5 +50,39 @@ async def test_what_a_workflow_gives_is_refused_at_its_line(what: str, autojump_
         assert history == ["WorkflowStarted", "WorkflowCompleted"]
 
 
+CALLS: dict[str, Any] = {
+    "attributes": lambda engine: engine.start(idle, attributes=["a"]),
+    "signal": lambda engine: engine.handle("i").signal(None, 1),
+    "a query sent as a signal": lambda engine: engine.handle("i").signal(aion.Query("q", int), 1),
+    "query": lambda engine: engine.handle("i").query(aion.Signal("s", int)),
+    "type": lambda engine: engine.count_workflows(type=3),
+    "filter": lambda engine: engine.count_workflows(attributes=3),
+    "missing": lambda engine: engine.handle("nobody").cancel(),
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+async def test_what_a_caller_gives_is_refused_in_words(what: str, autojump_clock: MockClock) -> None:
+    async with engine_on(MemoryStore(), workflows=[idle], activities=[]) as engine:
+        await engine.execute(idle, id="i")
+        with pytest.raises(aion.AionError, match=r"found|there is no workflow 'nobody'; cannot cancel it: check"):
+            await CALLS[what](engine)
+        with pytest.raises(aion.InvalidInputError, match="id is a text, found 3"):
+            engine.handle(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"namespace": 3}, {"fuel": "1"}, {"task_limit": 0}, {"idle_after": "1"}, {"idle_after": 0}])
+def test_a_setting_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(aion.InvalidInputError, match="found"):
+        aion.EngineConfig(**wrong)
+
+
+@pytest.mark.parametrize("given", [{"store_or_path": 3}, {"store_or_path": MemoryStore(), "config": {"strict": True}}])
+async def test_what_is_no_journal_and_no_config_is_refused_before_anything_runs(given: dict[str, Any]) -> None:
+    with pytest.raises(aion.InvalidInputError, match="found"):
+        async with aion.open_engine(**given):
+            raise AssertionError("it opened")
+
+
 def test_the_core_and_the_stores_agree_on_the_longest_id() -> None:
     assert arguments.MAX_ID_BYTES == MAX_ID_BYTES
