@@ -55,6 +55,22 @@ async def counts_down_faster(n: int) -> int:
     return -1
 
 
+approval = aion.Signal("approval", bool)
+
+
+@aion.workflow
+async def waits_for_approval() -> bool:
+    await durable.sleep(30 * 86400)
+    return await approval.receive()
+
+
+def test_a_workflow_that_nothing_wakes_is_a_failure_that_says_where_it_waits() -> None:
+    """Instead of a test that never ends."""
+    assert run_workflow(waits_for_approval, signals=[(approval, True)]) is True
+    with pytest.raises(AssertionError, match=r"(?s)`signals`.*in waits_for_approval"):
+        run_workflow(waits_for_approval)
+
+
 def test_a_double_returns_a_value_and_keeps_what_it_was_called_with() -> None:
     charging = double(charge, returns="r-1")
     assert run_workflow(checkout, "o-1", activities=[charging.definition, stamp]) == "<r-1>"
