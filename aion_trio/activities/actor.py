@@ -44,7 +44,8 @@ class Limits:
 class Activities:
     """Runs the attempts that are owed.
 
-    Invariant: an activity is in `_entries` from its dispatch until `settle`, and at most one attempt of it runs.
+    Invariant: an activity is in `_entries` from its dispatch until `settle`, and at most one attempt of it runs
+    that anybody waits for: a thread that was cut off may still be on its way to notice.
     """
 
     def __init__(
