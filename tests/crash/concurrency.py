@@ -103,9 +103,10 @@ async def appends(store: Store, crowd: Crowd) -> Record:
 
         await crowd_of(crowd, one)
         nursery.cancel_scope.cancel()
-    record = Record(work.given_up, work.given_up)
+    record = Record(work.given_up, given_up=work.given_up)
     for key, calls in work.calls.items():
         record.count(calls)
+        record.appends += sum(isinstance(call, Appended) for call in calls)
         record.judge(key.workflow_id, history_fault(calls))
         found = [(frame.first_seq, frame.count, frame.data) for frame in each_frame(store, key)]
         record.judge(key.workflow_id, "" if found == sorted(work.frames.get(key, ())) else "the history is not what was acknowledged")

@@ -44,6 +44,8 @@ class Record:
     """What a crowd's calls were, and what was wrong with them."""
 
     calls: int = 0
+    appends: int = 0
+    """Of the calls: appends that were acknowledged."""
     given_up: int = 0
     overlapping: int = 0
     """Calls that were made while another one of the same id was under way."""
@@ -66,6 +68,7 @@ class Record:
     def add(self, other: Record) -> None:
         """Count another record's calls as well."""
         self.calls += other.calls
+        self.appends += other.appends
         self.given_up += other.given_up
         self.overlapping += other.overlapping
         self.faults += other.faults
