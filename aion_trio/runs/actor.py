@@ -27,6 +27,7 @@ from ..errors import (
     SequenceConflict,
     UnknownEventError,
 )
+from ..history import WorkflowStatus
 from ..journal.rows import run_and_ordinal
 from ..journal.writer import ObligationSettled
 from ..stores.contract import Obligation, ObligationKind
@@ -106,7 +107,7 @@ class RunActor:
         self._dispatched = False
 
     async def run(self) -> None:
-        """Serve messages until the mailbox is closed; the record leaves memory with the actor."""
+        """Serve messages until the mailbox is closed, or the workflow and nobody writes; the record leaves memory with the actor."""
         try:
             while True:  # not `async for`: its frame would stay as long as the run is parked
                 try:
@@ -117,8 +118,18 @@ class RunActor:
                 for message in intake.one_alone(self._mailbox):
                     await self._serve([message])
                 del message
+                if self._has_ended():
+                    return
         finally:
             self._drop()
+
+    def _has_ended(self) -> bool:
+        """Whether nothing is to be expected: the workflow is closed for good, and nobody has written meanwhile."""
+        record = self._record
+        if record is None or record.quarantine is not None or self._mailbox.queued:
+            return False
+        projection = record.projection
+        return projection.status is not None and not projection.open and projection.status is not WorkflowStatus.CONTINUED_AS_NEW
 
     async def _serve(self, batch: list[Message]) -> None:
         """Make the batch's effects durable, whatever it takes; refuse what cannot be."""

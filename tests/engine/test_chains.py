@@ -350,6 +350,25 @@ async def test_a_parked_workflow_leaves_memory_and_comes_back(autojump_clock: Mo
         assert await handle.result() == 15
 
 
+async def test_a_closed_workflow_leaves_memory_at_once(autojump_clock: MockClock) -> None:
+    """Nothing is expected of it any more; whoever asks for it is answered from the journal."""
+    async with opened(idle_after=1000.0) as engine:
+        handle = await engine.start(shop.waits, 1, id="w")
+        await handle.signal(shop.go, 4)
+        assert await handle.result() == 5
+        await trio.testing.wait_all_tasks_blocked()
+        assert engine.runs.resident == 0
+        with pytest.raises(aion.WorkflowClosedError):
+            await handle.signal(shop.go, 5)
+        await trio.testing.wait_all_tasks_blocked()
+        assert engine.runs.resident == 0
+        again = await engine.start(shop.waits, 2, id="w", if_exists="new_run")
+        assert engine.runs.resident == 1
+        await again.signal(shop.go, 4)
+        assert (await again.result(), await handle.result()) == (6, 5)
+    assert trio.current_time() < 1000
+
+
 async def test_with_few_in_memory_all_finish(autojump_clock: MockClock) -> None:
     """Fifty workflows of every kind, three places."""
     store = MemoryStore()
