@@ -16,6 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from aion_trio.definitions.policies import ActivityOptions, RetryPolicy, Seconds, microseconds, require_queue, require_retry
 from aion_trio.definitions.signatures import AnyFunction, Signature, UnresolvedError, place_of, positional, signature_of
 from aion_trio.kernel import context
+from aion_trio.kernel.static_look import Problem, problems
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +63,11 @@ class WorkflowDefinition(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<workflow {self.name} version {self.version}, {place_of(self.fn)}>"
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What the static look finds in the function (K7); it looks once, however many engines load the definition."""
+        return tuple(problems(self.fn))
 
     def with_options(self, *, timeout: Seconds | None = None) -> WorkflowDefinition[P, R]:
         """A copy for one call, with another run time-out."""

@@ -33,7 +33,6 @@ from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
 from ..errors import AionError, InvalidInputError, JournalNotWritableError, WorkflowRuleError
 from ..journal import Journal
 from ..journal.writer import reading
-from ..kernel.static_look import problems
 from ..recovery import Courier, Recovery
 from ..recovery.sweeps import Sweeps
 from ..replay import World
@@ -147,7 +146,7 @@ def _opened(store_or_path: Store | str | Path) -> Any:
 def _look_at(registry: Registry, *, strict: bool) -> None:
     """Warn of, or in strict mode refuse, what the static look finds in workflow code (K7)."""
     for definition in registry.workflows:
-        for file, line, what, advice in problems(definition.fn):
+        for file, line, what, advice in definition.problems:
             message = f"workflow {definition.name!r} uses {what}: it would not be the same on replay; use {advice} ({file}:{line})"
             if strict:
                 raise WorkflowRuleError(message)

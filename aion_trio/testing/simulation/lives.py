@@ -15,9 +15,8 @@ from ...definitions import WorkflowDefinition
 from ...engine import Engine, EngineConfig, open_engine
 from ...errors import JournalFullError
 from ...seams import Ids
-from ...stores import Fault, MemoryStore, StoreFailed, StoreFull
+from ...stores import Fault, FaultyStore, MemoryStore, StoreFailed, StoreFull
 from ..doubles import AnyActivity, Perform, stand_ins
-from ..tape import TapedStore
 from .clients import Client
 from .nodes import parts_of
 
@@ -140,7 +139,7 @@ class Stage:
 
 async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: Last | None = None) -> Lived:
     """Live through one life; `last` brings everything to an end, in a life that is not to be disturbed."""
-    store = TapedStore(stage.store)
+    store = FaultyStore(stage.store)
     store.plan(*plan.faults)
     if plan.end == "commit":
         store.plan(Fault("apply", nth=int(plan.at), after=plan.after, crash=True))
@@ -153,7 +152,7 @@ async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: La
             if plan.full is not None:
                 nursery.start_soon(_fill, store, *plan.full)
             async with stage.open(store, plan) as engine:
-                lived.opened, lived.recovery_commits, lived.reports = True, len(store.tape), (engine.recovery,)
+                lived.opened, lived.recovery_commits, lived.reports = True, _commits(store), (engine.recovery,)
                 await _act(plan, clients, engine, last)
                 ended_at = trio.current_time()
             nursery.cancel_scope.cancel()
@@ -161,9 +160,14 @@ async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: La
         lived.refused = not lived.opened and _only_full(error)
         if not store.crashed and not lived.refused:
             lived.error = error
-    lived.died, lived.commits = store.crashed, len(store.tape)
+    lived.died, lived.commits = store.crashed, _commits(store)
     lived.seconds_to_stop = 0.0 if store.crashed else trio.current_time() - ended_at
     return lived
+
+
+def _commits(store: FaultyStore) -> int:
+    """How many commits were asked for, those that failed included."""
+    return store.calls.get("apply", 0)
 
 
 def _only_full(error: BaseException) -> bool:
@@ -183,14 +187,14 @@ async def _act(plan: LifePlan, clients: Sequence[Client], engine: Engine, last: 
             await trio.sleep(120)  # what was planned may still come
 
 
-async def _die(store: TapedStore, after: float, scope: trio.CancelScope) -> None:
+async def _die(store: FaultyStore, after: float, scope: trio.CancelScope) -> None:
     """The process is gone, at a moment that is nobody's choice: what was not committed is lost."""
     await trio.sleep(after)
     store.crashed = True
     scope.cancel()
 
 
-async def _fill(store: TapedStore, after: float, seconds: float) -> None:
+async def _fill(store: FaultyStore, after: float, seconds: float) -> None:
     """The disk is full for a while; what else was planned is forgotten when there is room again."""
     await trio.sleep(after)
     store.plan(Fault("apply", error=StoreFull("simulated: no space for a while"), lasting=True))
