@@ -15,7 +15,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -44,6 +44,7 @@ class _Queued:
 
     appends: Sequence[Append]
     task: trio.lowlevel.Task
+    then: Callable[[], object] | None
     taken: bool = False  # once in a batch, an append can no longer be withdrawn
 
 
@@ -105,11 +106,15 @@ class Journal:
         (head,) = await self.append_all([item])
         return head
 
-    async def append_all(self, items: Sequence[Append]) -> list[int]:
-        """As `append`, for several appends that are durable together or not at all with their transaction."""
+    async def append_all(self, items: Sequence[Append], then: Callable[[], object] | None = None) -> list[int]:
+        """As `append`, for several appends that are durable together or not at all with their transaction.
+
+        `then` is called as soon as they are known to be durable, a turn of the loop before the caller goes on, and whether
+        or not it is cancelled meanwhile; what it raises is raised here.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            return await self._append_all(items)
+            return await self._append_all(items, then)
         except errors.JournalFullError:
             self._full.set()
             raise
@@ -119,14 +124,14 @@ class Journal:
         self._full = trio.Event()
         await self._full.wait()
 
-    async def _append_all(self, items: Sequence[Append]) -> list[int]:
+    async def _append_all(self, items: Sequence[Append], then: Callable[[], object] | None) -> list[int]:
         if not self.store.blocking:
             applied = self._apply(items)
             self._reopen_after(applied)
-            outcome = _outcome_of(applied)
+            outcome = _outcome_of(applied, then)
             await trio.lowlevel.cancel_shielded_checkpoint()
             return self._heads(outcome.unwrap())
-        waiting = _Queued(items, trio.lowlevel.current_task())
+        waiting = _Queued(items, trio.lowlevel.current_task(), then)
         self._queue.append(waiting)
         if self._idle:  # at worst an extra wake-up: the thread looks at the queue again after it has said that it is idle
             self._idle = False
@@ -291,12 +296,19 @@ def _wake(batch: list[_Queued], result: Applied) -> None:
         if isinstance(result, list):
             end = position + len(waiting.appends)
             own, position = result[position:end], end
-        trio.lowlevel.reschedule(waiting.task, _outcome_of(own))
+        trio.lowlevel.reschedule(waiting.task, _outcome_of(own, waiting.then))
 
 
-def _outcome_of(result: Applied) -> Outcome[list[stores.Outcome]]:
-    """What a waiter gets, with the store's errors in the engine's words."""
-    return Value(result) if isinstance(result, list) else Error(translated(result))
+def _outcome_of(result: Applied, then: Callable[[], object] | None) -> Outcome[list[stores.Outcome]]:
+    """What a waiter gets, with the store's errors in the engine's words; `then` is called if all of it is durable."""
+    if not isinstance(result, list):
+        return Error(translated(result))
+    if then is not None and all([type(outcome) is int for outcome in result]):
+        try:
+            then()
+        except BaseException as error:  # it is the waiter's, not the loop's
+            return Error(error)
+    return Value(result)
 
 
 def decoded(key: WorkflowKey, frame: stores.Frame) -> list[Raw]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -194,11 +195,13 @@ class RunActor:
             raise StepVoid(f"what the step asked for cannot be stored: {error}") from error
         if appends:
             try:
-                await self._services.journal.append_all(appends)
+                await self._services.journal.append_all(appends, partial(self._durable, turn))
             except AppendOutcomeUnknown:
                 if not self._is_durable(turn):
                     raise SequenceConflict(f"workflow {self._id!r}: the append did not reach the disk", 0, 0) from None
-        self._durable(turn)
+                self._durable(turn)
+        else:
+            self._durable(turn)
         self._owe_again()
         if turn.adopted or turn.spoiled:
             self._drop()
