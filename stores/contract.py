@@ -49,7 +49,10 @@ class ObligationKind(enum.IntEnum):
     STEP = 10  # a stimulus was recorded without the commands that it causes
 
 
-@dataclass(frozen=True, slots=True)
+# Rows are values, and nobody changes one. They are not frozen because a frozen one takes three times as long to make.
+
+
+@dataclass(slots=True, unsafe_hash=True)
 class Open:
     """Open (or replace) the obligation `kind`/`row` of the workflow that is appended to."""
 
@@ -60,7 +63,7 @@ class Open:
     payload: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Close:
     """Close an obligation; of `owner`, or of the workflow that is appended to.
 
@@ -74,7 +77,7 @@ class Close:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Mark:
     """Remember `value` under `name` for the workflow that is appended to, until it is purged."""
 
@@ -82,7 +85,7 @@ class Mark:
     value: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Summary:
     """The projection row of one workflow id: its newest run (H2). Times are microseconds since the epoch, 0 = not yet."""
 
@@ -99,7 +102,7 @@ class Summary:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class RunRow:
     """One run of a workflow id; `last_seq` and `closed_us` are 0 while it is open."""
 
@@ -116,7 +119,7 @@ class RunRow:
     closed_us: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Append:
     """All effects of one step: the events and every index row that they change.
 
@@ -135,7 +138,7 @@ class Append:
     marks: Sequence[Mark] = ()
 
 
-@dataclass(slots=True)  # not frozen: a frozen one takes three times as long to make, and every replay makes many
+@dataclass(slots=True, unsafe_hash=True)
 class Frame:
     """One append's events as they were stored: `count` concatenated events, the first of which is `first_seq`."""
 
@@ -152,7 +155,7 @@ class HistoryPage:
     next_seq: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Obligation:
     """One row that is owed, as `obligations` and `obligations_of` give it."""
 
@@ -205,13 +208,23 @@ class KeyPage(NamedTuple):
     after: bytes | None
 
 
+class Remedy(enum.StrEnum):
+    """What mends a thing that `verify` found."""
+
+    REPAIR = "repair"  # a row that follows from sound records: it can be made anew
+    SALVAGE = "salvage"  # a page of the file: what lies on the others can be read, and copied
+    RESTORE = "restore"  # an event: only a backup or an export has it
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that `verify` found wrong; `workflow_id` and `seq` where they are known."""
+    """One thing that `verify` found wrong; whose it is and at which event, where that is known."""
 
     what: str
     workflow_id: str = ""
     seq: int = 0
+    namespace: str = ""
+    remedy: Remedy = Remedy.REPAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,16 +365,16 @@ class Store(Protocol):
         """How many workflows there are by status."""
         ...
 
-    def runs(self, key: WorkflowKey) -> list[RunRow]:
-        """Every run of the id, oldest first."""
+    def runs(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[RunRow]:
+        """Every run of the id, oldest first. A damaged row goes to `on_damage`, or is raised where there is none."""
         ...
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         """The value remembered under `name`, or None."""
         ...
 
-    def marks(self, key: WorkflowKey) -> list[Mark]:
-        """Everything that one workflow remembers, ordered by name."""
+    def marks(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Mark]:
+        """Everything that one workflow remembers, ordered by name; damage as in `runs`."""
         ...
 
     def obligations(
@@ -382,8 +395,8 @@ class Store(Protocol):
         """
         ...
 
-    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
-        """Every open row of one workflow, ordered by kind and row."""
+    def obligations_of(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Obligation]:
+        """Every open row of one workflow, ordered by kind and row; damage as in `runs`."""
         ...
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:

