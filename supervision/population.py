@@ -163,6 +163,7 @@ class Population:
             self._closing -= 1
         for message in cell.mailbox.bury():
             self._dead_letter(cell, message)
+        del cell.mailbox  # or the two keep each other until the collector comes
         if self.closed and not self.cells:
             self.emptied.set()
 
