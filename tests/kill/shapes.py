@@ -191,6 +191,17 @@ async def start_mail(engine: aion.Engine, me: str) -> None:
     await engine.start(writer, me, id=me)
 
 
+def due_of_letters(me: str) -> tuple[Due, ...]:
+    return (Due(me, [0, 1, 2], ()),)
+
+
+async def start_letters(engine: aion.Engine, me: str) -> None:
+    """Three signals from outside, each sent again after a crash by the request id that it had before it."""
+    handle = await engine.start(reader, me, id=me)
+    for number in range(3):
+        await handle.signal(word, number, request_id=f"{me}/{number}")
+
+
 SHAPES = (
     Shape(lambda engine, me: engine.start(chain, me, id=me), due_of_chain),
     Shape(lambda engine, me: engine.start(branches, me, id=me), due_of_branches),
@@ -198,4 +209,5 @@ SHAPES = (
     Shape(lambda engine, me: engine.start(impatient, me, id=me), due_of_impatient),
     Shape(lambda engine, me: engine.start(generations, me, 3, [], id=me), due_of_generations),
     Shape(start_mail, due_of_mail),
+    Shape(start_letters, due_of_letters),
 )

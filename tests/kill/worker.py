@@ -1,7 +1,8 @@
 """The program that is killed: `python -m tests.kill.worker DIR FIRST COUNT`.
 
 Starts COUNT executions from number FIRST on, all at once, and notes each start in `acknowledged` once the engine has
-acknowledged it. What an earlier process had acknowledged must be there. Ends when all executions have their results.
+acknowledged it, and each workflow in `answered` once its result was given. What an earlier process had acknowledged must be there.
+Ends when all executions have their results.
 """
 
 from __future__ import annotations
@@ -36,13 +37,14 @@ async def start(engine: aion.Engine, shape: Shape, me: str, acknowledged: int) -
     os.write(acknowledged, f"{me}\n".encode())
 
 
-async def check_result(engine: aion.Engine, due: Due) -> None:
-    """Wait for an execution's result, which must be the undisturbed one."""
+async def check_result(engine: aion.Engine, due: Due, answered: int) -> None:
+    """Wait for an execution's result, which must be the undisturbed one, and note that it was given."""
     while not await exists(engine, due.id):
         await trio.sleep(0.05)  # a detached child is started by its parent, in its own time
     result = await engine.handle(due.id).result()
     if result != due.result:
         raise AssertionError(f"{due.id}: result {result!r}, expected {due.result!r}")
+    os.write(answered, f"{due.id}\n".encode())
 
 
 async def exists(engine: aion.Engine, workflow_id: str) -> bool:
@@ -58,6 +60,7 @@ async def work(directory: Path, first: int, count: int) -> None:
     """Check what must be there, start what is to be started, check every result."""
     EFFECTS.set(open_for_appending(directory / "effects"))
     acknowledged = open_for_appending(directory / "acknowledged")
+    answered = open_for_appending(directory / "answered")
     before = set((directory / "acknowledged").read_text().split())
     async with aion.open_engine(directory / "journal", workflows=WORKFLOWS, activities=ACTIVITIES) as engine:
         tell(recovery_of(engine.recovery))
@@ -70,7 +73,7 @@ async def work(directory: Path, first: int, count: int) -> None:
         async with trio.open_nursery() as nursery:
             for shape, me in executions(first, count):
                 for due in shape.due(me):
-                    nursery.start_soon(check_result, engine, due)
+                    nursery.start_soon(check_result, engine, due, answered)
 
 
 def main() -> None:
