@@ -152,14 +152,14 @@ class FaultyStore:
     def counts(self, namespace: str) -> Mapping[int, int]:
         return self._call("counts", lambda: self.inner.counts(namespace))
 
-    def runs(self, key: WorkflowKey) -> list[RunRow]:
-        return self._call("runs", lambda: self.inner.runs(key))
+    def runs(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[RunRow]:
+        return self._call("runs", lambda: self.inner.runs(key, on_damage))
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         return self._call("mark", lambda: self.inner.mark(key, name))
 
-    def marks(self, key: WorkflowKey) -> list[Mark]:
-        return self._call("marks", lambda: self.inner.marks(key))
+    def marks(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Mark]:
+        return self._call("marks", lambda: self.inner.marks(key, on_damage))
 
     def obligations(
         self,
@@ -177,8 +177,8 @@ class FaultyStore:
             lambda: inner.obligations(kind, until_us=until_us, queue=queue, after=after, limit=limit, on_damage=on_damage),
         )
 
-    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
-        return self._call("obligations_of", lambda: self.inner.obligations_of(key))
+    def obligations_of(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Obligation]:
+        return self._call("obligations_of", lambda: self.inner.obligations_of(key, on_damage))
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
         return self._call("obligation", lambda: self.inner.obligation(key, kind, row))

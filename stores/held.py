@@ -48,9 +48,9 @@ def check_held(workflow: HeldWorkflow) -> list[Finding]:
     expected = 1
     for frame in workflow.frames:
         if frame.first_seq != expected:
-            findings.append(Finding(f"event {expected} is missing", workflow.key.workflow_id, expected))
+            findings.append(Finding(f"event {expected} is missing", workflow.key.workflow_id, expected, workflow.key.namespace))
         expected = frame.first_seq + frame.count
     if workflow.summary is not None and workflow.summary.head not in (0, workflow.head):
         what = f"the summary says that the history ends at {workflow.summary.head}, it ends at {workflow.head}"
-        findings.append(Finding(what, workflow.key.workflow_id, workflow.head))
+        findings.append(Finding(what, workflow.key.workflow_id, workflow.head, workflow.key.namespace))
     return findings

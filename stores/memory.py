@@ -130,7 +130,7 @@ class MemoryStore:
             found = (w.summary.status for w in self._workflows.values() if w.summary and w.key.namespace == namespace)
             return dict(Counter(found))
 
-    def runs(self, key: WorkflowKey) -> list[RunRow]:
+    def runs(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[RunRow]:
         with self._lock:
             workflow = self._find(key)
             return list(workflow.sorted_runs()) if workflow else []
@@ -140,7 +140,7 @@ class MemoryStore:
             workflow = self._find(key)
             return workflow.marks.get(name) if workflow else None
 
-    def marks(self, key: WorkflowKey) -> list[Mark]:
+    def marks(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Mark]:
         with self._lock:
             workflow = self._find(key)
             return list(workflow.sorted_marks()) if workflow else []
@@ -166,7 +166,7 @@ class MemoryStore:
                     rows.append(row)
             return rows
 
-    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
+    def obligations_of(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Obligation]:
         with self._lock:
             workflow = self._find(key)
             return list(workflow.sorted_rows()) if workflow else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from aion_trio.history import WorkflowStatus
 from aion_trio.journal.transfer import export_lines
 from aion_trio.journal.verification import verify_journal
 from aion_trio.journal.writer import reading
-from aion_trio.stores import Finding, LmdbStore, Store, StoreStats, WorkflowKey
+from aion_trio.stores import Finding, LmdbStore, Remedy, Store, StoreStats, WorkflowKey
 
 from .output import OUTPUT, Format, plain, show, show_json
 from .places import NAMESPACE
@@ -32,8 +32,25 @@ def open_reader(directory: Path) -> Iterator[Store]:
 
 def finding_text(finding: Finding) -> str:
     """A finding in one line."""
-    place = f"{finding.workflow_id} at {finding.seq}: " if finding.seq else f"{finding.workflow_id}: " if finding.workflow_id else ""
-    return place + finding.what
+    if not finding.workflow_id:
+        return finding.what
+    return f"{_whose(finding)} at {finding.seq}: {finding.what}" if finding.seq else f"{_whose(finding)}: {finding.what}"
+
+
+def advice(findings: Sequence[Finding], directory: Path) -> Iterator[str]:
+    """What to do about findings, in a line for each remedy."""
+    lost = {_whose(finding): None for finding in findings if finding.remedy is Remedy.RESTORE and finding.workflow_id}
+    mendable = [finding for finding in findings if finding.remedy is Remedy.REPAIR and _whose(finding) not in lost]
+    if any(finding.remedy is Remedy.SALVAGE for finding in findings):
+        yield f"pages are torn: restore a backup, or save what is on the others: aion-trio journal repair {directory}"
+    elif mendable:
+        yield f"rows can be made anew from the events: aion-trio journal repair {directory}"
+    if lost:
+        yield f"events of {', '.join(lost)} are damaged: import these ids from an export, or restore a backup"
+
+
+def _whose(finding: Finding) -> str:
+    return finding.workflow_id if finding.namespace in ("", "default") else f"{finding.workflow_id} in {finding.namespace}"
 
 
 @verb("verify", "journal verify orders.aion")
@@ -49,6 +66,8 @@ def verify(directory: Path, output: Format) -> None:
     else:
         for finding in findings:
             click.echo(finding_text(finding))
+        for line in advice(findings, directory):
+            click.echo(line)
         click.echo(f"{workflows} workflows, {len(findings)} faults" if findings else f"{workflows} workflows, all is well")
     if findings:
         sys.exit(1)

@@ -15,7 +15,7 @@ from aion_trio.journal.transfer import import_lines
 from aion_trio.journal.writer import reading
 from aion_trio.stores import LmdbStore
 
-from .journal_reading import DIRECTORY, finding_text
+from .journal_reading import DIRECTORY, advice, finding_text
 from .output import OUTPUT, Format, plain, show_json
 from .verbs import verb
 
@@ -60,6 +60,8 @@ def _tell(done: Repair, directory: Path) -> None:
         click.echo(f"{'rebuilt' if done.kept else 'to rebuild'}: {workflow_id}")
     for finding in done.remaining:
         click.echo(f"remains: {finding_text(finding)}")
+    for line in advice(done.remaining, directory):
+        click.echo(line)
     if done.kept:
         click.echo(f"{directory} is mended; the journal as it was is in {done.kept}")
 

@@ -1,11 +1,12 @@
-"""Make a journal's index rows anew, from its histories (H2, R2).
+"""Make a journal's rows anew, from its histories (H2, R2).
 
-Events are the truth and every row follows from them, so a workflow whose rows are wrong is taken out and written again
-from its own frames, byte for byte, with the rows that its events call for. What only a replay can tell (the wake-up) is
-owed as a step, as after an import: the next engine replays each open run and writes the rest. All this happens in a copy,
-which takes the journal's place when it is whole; a crash at any moment leaves the journal as it was, or mended.
+Events are the truth and every row follows from them. What can be read is copied; in the copy all index trees are made again
+from the workflows' own rows, and a workflow whose own rows are wrong is taken out and written again from its frames, byte for
+byte, with the rows that its events call for. What only a replay can tell (the wake-up) is owed as a step, as after an import:
+the next engine replays each open run and writes the rest. The copy takes the journal's place when it is whole; a crash at any
+moment leaves the journal as it was, or mended.
 
-A history of which an event record is damaged is left alone, since what it did cannot be told from what is left.
+A history of which an event record is damaged or lost is left alone, since what it did cannot be told from what is left.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..codec import decode_frame
 from ..errors import AionError
-from ..history import chains
 from ..stores import LmdbStore, StoreError
-from ..stores.contract import Append, Finding, ObligationKind, Open, RunRow, Store, WorkflowKey
-from ..stores.dump import each_frame, each_key
+from ..stores.contract import Append, Finding, ObligationKind, Open, Remedy, Store, WorkflowKey
+from ..stores.dump import each_frame
 from . import rows
-from .projection import Projection
+from .folding import Folded
 from .replacement import Beside, beside, exchange
-from .verification import leave_out, verify_journal
+from .verification import verify_journal
 
 
 @dataclass(slots=True)
 class Repair:
-    """What a repair found and did: ids whose rows were made anew, what is still wrong, and where the old journal is kept."""
+    """What a repair found and did.
+
+    `rebuilt` are the ids whose own rows were made anew, `remaining` is what is still wrong, `kept` where the old journal is.
+    """
 
     found: list[Finding] = field(default_factory=list[Finding])
     rebuilt: list[str] = field(default_factory=list[str])
@@ -47,11 +49,12 @@ def repair_journal(directory: Path, *, dry_run: bool = False) -> Repair:
         if not done.found:
             return done
         with beside(directory, "repair") as copy:
-            store.backup(copy.path)
+            _copy(store, copy.path, done.found)
             with closing(LmdbStore.open(copy.path)) as mended:
-                done.rebuilt = _rebuild(mended, done.found)
+                mended.reindex()
+                done.rebuilt = _rebuild(mended, verify_journal(mended))
                 done.remaining = verify_journal(mended)
-            if done.rebuilt and not dry_run:
+            if done.remaining != done.found and not dry_run:
                 done.kept = _put_in_place(directory, copy)
     return done
 
@@ -61,38 +64,38 @@ def rebuilt_appends(store: Store, key: WorkflowKey) -> list[Append]:
 
     Raises `CorruptRecord` or an `AionError` if its events cannot be read, or are no history.
     """
-    projection = Projection()
+    fold = Folded(key)
     appends: list[Append] = []
-    runs: dict[int, RunRow] = {}
     for frame in each_frame(store, key):
-        for raw in decode_frame(frame.data, frame.count):
-            projection.apply(raw)
-        changes = projection.take()
-        runs.update({run.run_no: run for run in changes.runs})
+        changes = fold.take(frame)
         before = frame.first_seq - 1
         appends.append(
             Append(key, before, frame.data, frame.count, changes.summary, changes.runs, changes.opens, changes.closes, changes.marks)
         )
-    if projection.run is None:
-        raise AionError(f"workflow {key.workflow_id!r} has no event that starts it")
-    chains(list(runs.values()), key.workflow_id)
-    if projection.open:
-        step = Open(ObligationKind.STEP, b"", payload=rows.payload_of(projection.head))
-        appends.append(Append(key, projection.head, opens=[step]))
+    fold.require_history()
+    if fold.projection.open:
+        step = Open(ObligationKind.STEP, b"", payload=rows.payload_of(fold.projection.head))
+        appends.append(Append(key, fold.projection.head, opens=[step]))
     return appends
 
 
+def _copy(store: LmdbStore, destination: Path, found: list[Finding]) -> None:
+    """A copy by LMDB, or without it where it cannot read a page."""
+    if any(finding.remedy is Remedy.SALVAGE for finding in found):
+        store.salvage(destination)
+    else:
+        store.backup(destination)
+
+
 def _rebuild(store: Store, found: list[Finding]) -> list[str]:
-    """Write every workflow anew that is found fault with and can be read; faults of no workflow concern all of them."""
-    named = {finding.workflow_id for finding in found}
-    keys = [key for key in each_key(store, leave_out) if "" in named or key.workflow_id in named]
+    """Write every workflow anew that is found fault with and can be read."""
     rebuilt: list[str] = []
-    for key in keys:
+    for key in dict.fromkeys(WorkflowKey(finding.namespace, finding.workflow_id) for finding in found if finding.workflow_id):
         try:
             appends = rebuilt_appends(store, key)
             store.purge([key])
         except (AionError, StoreError):
-            continue  # its events, or its name, are damaged: `remaining` tells of it
+            continue  # its events are damaged: `remaining` tells of it
         for outcome in store.apply(appends):
             if not isinstance(outcome, int):
                 raise outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lmdb
 
-from ..contract import StoreFormatError
+from ..contract import CorruptRecord, StoreFormatError
 from .environment import Environment, View, refusal_of
 from .layout import FORMAT_VERSION, META_FORMAT, META_WRITER, NUMBER
 from .records import seal, unseal
@@ -18,14 +18,19 @@ def claim(environment: Environment, written_by: str) -> None:
             view = View(txn, environment.tables)
             found = _version(view, environment)
             if found is None or _writer(view) != written_by:
-                _put(view, META_FORMAT, NUMBER.pack(FORMAT_VERSION))
-                _put(view, META_WRITER, written_by.encode())
+                sign(view, written_by)
             txn.commit()
         except BaseException:
             txn.abort()
             raise
     except lmdb.Error as error:
         raise refusal_of(environment.path, error) from error
+
+
+def sign(view: View, written_by: str) -> None:
+    """Write our version and who writes."""
+    _put(view, META_FORMAT, NUMBER.pack(FORMAT_VERSION))
+    _put(view, META_WRITER, written_by.encode())
 
 
 def require_ours(environment: Environment) -> None:
@@ -51,7 +56,10 @@ def _version(view: View, environment: Environment) -> int | None:
         if any(view.txn.stat(table)["entries"] for table in (view.tables.meta, view.tables.ids, view.tables.rows)):
             raise StoreFormatError(f"the journal {environment.path} has records but no format version; restore a backup")
         return None
-    version: int = NUMBER.unpack(unseal(META_FORMAT, record))[0]
+    try:
+        version: int = NUMBER.unpack(unseal(META_FORMAT, record))[0]
+    except CorruptRecord:
+        raise StoreFormatError(f"the format version of the journal {environment.path} is damaged; restore a backup") from None
     if version != FORMAT_VERSION:
         raise StoreFormatError(
             f"the journal {environment.path} has format version {version} (written by {_writer(view)}), "
@@ -61,8 +69,12 @@ def _version(view: View, environment: Environment) -> int | None:
 
 
 def _writer(view: View) -> str:
+    """Who wrote it; "" where that is not known, which stops nobody."""
     record = view.txn.get(META_WRITER, db=view.tables.meta)
-    return unseal(META_WRITER, record).decode() if record is not None else ""
+    try:
+        return unseal(META_WRITER, record).decode() if record is not None else ""
+    except CorruptRecord:
+        return ""
 
 
 def _put(view: View, key: bytes, body: bytes) -> None:

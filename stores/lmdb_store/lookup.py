@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from ..contract import CorruptRecord, WorkflowKey
 from ..limits import MAX_ID_BYTES
 from .environment import View
@@ -37,6 +39,40 @@ class Names:
         return number
 
 
+class Owners:
+    """Whose rows lie under a serial, as the ids say: for where the rows themselves do not say it."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, WorkflowKey] | None = None
+
+    def of(self, view: View, serial: int) -> WorkflowKey | None:
+        """The key of a serial, None if no id leads there. Reads all ids when it is first asked."""
+        if self._found is None:
+            self._found = self.all(view)
+        return self._found.get(serial)
+
+    def all(self, view: View) -> dict[int, WorkflowKey]:
+        """Every key by serial, but for those of which the id or the name of the namespace is damaged."""
+        found: dict[int, WorkflowKey] = {}
+        namespaces = self._namespaces(view)
+        for at, record in view.txn.cursor(db=view.tables.ids):
+            try:
+                number, workflow_id = NUMBER.unpack_from(at)[0], at[NUMBER.size :].decode()
+                found[SERIAL.unpack(unseal(at, record))[0]] = WorkflowKey(namespaces[number], workflow_id)
+            except (CorruptRecord, KeyError, ValueError, struct.error):
+                continue
+        return found
+
+    def _namespaces(self, view: View) -> dict[int, str]:
+        texts = {NO_NAME: ""}
+        for name, record in view.txn.cursor(db=view.tables.names):
+            try:
+                texts[NUMBER.unpack(unseal(name, record))[0]] = name.decode()
+            except (CorruptRecord, ValueError, struct.error):
+                continue
+        return texts
+
+
 def stored(text: str) -> bytes | None:
     """A text as a key could hold it, or None if nothing can be stored under it."""
     try:
@@ -70,8 +106,8 @@ def find_serial(view: View, names: Names, key: WorkflowKey) -> int | None:
 def find_head(view: View, serial: int, workflow_id: str) -> int:
     """The seq of the newest event of a workflow that is there. Raises `CorruptRecord`.
 
-    The row that holds it and the one behind are checked: a frame whose key was damaged must not make the history look
-    shorter, since the next append would then begin in its midst.
+    The row that holds it is checked, and that the one behind is not the next frame: one whose key was damaged must not make
+    the history look shorter, since the next append would then begin in its midst.
     """
     own = SERIAL.pack(serial)
     cursor = view.txn.cursor(db=view.tables.rows)
@@ -82,9 +118,7 @@ def find_head(view: View, serial: int, workflow_id: str) -> int:
         raise CorruptRecord(f"workflow {workflow_id!r}: its rows are not where they belong", workflow_id)
     head = int.from_bytes(key[ROW.size :]) if key[SERIAL.size] == EVENTS else 0
     unseal(key, record, workflow_id, head)
-    if behind is not None and behind[0].startswith(own):
-        unseal(*behind, workflow_id)
-    elif behind is not None and is_next_frame(behind[1], serial, head):
+    if behind is not None and is_next_frame(behind[1], serial, head):
         raise CorruptRecord(f"workflow {workflow_id!r}: the key of the event {head + 1} is damaged", workflow_id, head + 1)
     return head
 

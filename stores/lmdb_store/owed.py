@@ -84,12 +84,19 @@ class Owed:
         serial = find_serial(view, self._names, after.key) or 0
         return SERIAL.pack(after.due_us) + SERIAL.pack(serial) + after.row
 
+    def _owner(self, view: View, serial: int) -> WorkflowKey:
+        """Whose row it is. Raises `CorruptRecord` unless its id leads there: it could not be told, and no page would follow."""
+        key = decode_key(identity_of(view, serial))
+        if find_serial(view, self._names, key) != serial:
+            raise CorruptRecord(f"workflow {key.workflow_id!r}: the id does not lead to its rows", key.workflow_id)
+        return key
+
     def _row(self, view: View, kind: ObligationKind, due: _Due, keys: dict[int, WorkflowKey]) -> Obligation:
         """The row that the due order names. Raises `CorruptRecord` unless the two agree."""
         due_us, serial, row, number = due
         key = keys.get(serial)
         if key is None:
-            key = keys[serial] = decode_key(identity_of(view, serial))
+            key = keys[serial] = self._owner(view, serial)
         at = OBLIGATION_KEY.pack(serial, OBLIGATION, kind) + row
         record = view.txn.get(at, db=view.tables.rows)
         if record is None:

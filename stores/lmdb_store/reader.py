@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..contract import CorruptRecord, Frame, HistoryPage, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
+from collections.abc import Iterator
+
+from ..contract import CorruptRecord, Damage, Frame, HistoryPage, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
 from ..limits import MAX_SEQ
 from .environment import Environment, View
 from .layout import EVENTS, EVENTS_KEY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN
@@ -44,10 +46,10 @@ class Reader:
             owner, summary = decode_identity(_own_identity(view, serial, key))
             return summary if owner == key else None
 
-    def runs(self, key: WorkflowKey) -> list[RunRow]:
+    def runs(self, key: WorkflowKey, on_damage: Damage | None) -> list[RunRow]:
         """What `Store.runs` says."""
         with self._environment.view() as view:
-            return [decode_run(body) for _, body in self._rows(view, key, RUN)]
+            return [decode_run(body) for _, body in self._rows(view, key, RUN, on_damage)]
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         """What `Store.mark` says."""
@@ -55,10 +57,10 @@ class Reader:
             serial = find_serial(view, self.names, key)
             return None if serial is None else _row(view, ROW.pack(serial, MARK) + name, key)
 
-    def marks(self, key: WorkflowKey) -> list[Mark]:
+    def marks(self, key: WorkflowKey, on_damage: Damage | None) -> list[Mark]:
         """What `Store.marks` says."""
         with self._environment.view() as view:
-            return [Mark(name, value) for name, value in self._rows(view, key, MARK)]
+            return [Mark(name, value) for name, value in self._rows(view, key, MARK, on_damage)]
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
         """What `Store.obligation` says."""
@@ -67,19 +69,24 @@ class Reader:
             body = None if serial is None else _row(view, OBLIGATION_KEY.pack(serial, OBLIGATION, kind) + row, key)
             return None if body is None else decode_obligation(key, kind, row, body)
 
-    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
+    def obligations_of(self, key: WorkflowKey, on_damage: Damage | None) -> list[Obligation]:
         """What `Store.obligations_of` says."""
         with self._environment.view() as view:
-            return [decode_obligation(key, at[0], at[1:], body) for at, body in self._rows(view, key, OBLIGATION)]
+            return [decode_obligation(key, at[0], at[1:], body) for at, body in self._rows(view, key, OBLIGATION, on_damage)]
 
-    def _rows(self, view: View, key: WorkflowKey, tag: int) -> list[tuple[bytes, bytes]]:
+    def _rows(self, view: View, key: WorkflowKey, tag: int, on_damage: Damage | None) -> Iterator[tuple[bytes, bytes]]:
         """What follows serial and tag in the key, and the body, of every row of one kind. Raises `CorruptRecord`."""
         serial = find_serial(view, self.names, key)
         if serial is None:
-            return []
-        prefix = ROW.pack(serial, tag)
+            return
         cursor = view.txn.cursor(db=view.tables.rows)
-        return [(at[ROW.size :], unseal(at, record, key.workflow_id)) for at, record in items_under(cursor, prefix)]
+        for at, record in items_under(cursor, ROW.pack(serial, tag)):
+            try:
+                yield at[ROW.size :], unseal(at, record, key.workflow_id)
+            except CorruptRecord as damage:
+                if on_damage is None:
+                    raise
+                on_damage(damage)
 
 
 def _row(view: View, at: bytes, key: WorkflowKey) -> bytes | None:

@@ -6,10 +6,11 @@ import struct
 from collections.abc import Mapping
 
 from ..attributes import decode_value, encode_value
-from ..contract import AttributeValue, Obligation, ObligationKind, Open, RunRow, Summary, WorkflowKey
+from ..contract import AttributeValue, CorruptRecord, Obligation, ObligationKind, Open, RunRow, Summary, WorkflowKey
 
 _SUMMARY = struct.Struct(">IBIIQQI")  # version, status, run number, first seq, started, closed, head
 _RUN = struct.Struct(">IBIBIIQQ")  # run number, origin, version, status, first seq, last seq, started, closed
+_KINDS = frozenset(map(int, ObligationKind))
 _DUE = struct.Struct(">QB")  # due, length of the queue's name
 
 
@@ -64,6 +65,8 @@ def encode_obligation(opened: Open) -> bytes:
 
 def decode_obligation(key: WorkflowKey, kind: int, row: bytes, body: bytes) -> Obligation:
     """The open row that `encode_obligation` was given, as it is listed."""
+    if kind not in _KINDS:
+        raise CorruptRecord(f"workflow {key.workflow_id!r}: a row of kind {kind} is open, which is not known", key.workflow_id)
     due_us, queue_bytes = _DUE.unpack_from(body)
     at = _DUE.size + queue_bytes
     return Obligation(key, ObligationKind(kind), row, due_us, body[_DUE.size : at].decode(), body[at:])

@@ -42,6 +42,8 @@ from .layout import FORMAT_VERSION
 from .listing import Listings, Page
 from .owed import Owed, Sought
 from .reader import Reader
+from .reindex import reindex
+from .salvage import salvage
 from .scan import keys_under
 from .verify import verify
 from .writer import Writer
@@ -112,14 +114,14 @@ class LmdbStore:
     def counts(self, namespace: str) -> Mapping[int, int]:
         return self._listings.counts(namespace)
 
-    def runs(self, key: WorkflowKey) -> list[RunRow]:
-        return self._reader.runs(key)
+    def runs(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[RunRow]:
+        return self._reader.runs(key, on_damage)
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         return self._reader.mark(key, name)
 
-    def marks(self, key: WorkflowKey) -> list[Mark]:
-        return self._reader.marks(key)
+    def marks(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Mark]:
+        return self._reader.marks(key, on_damage)
 
     def obligations(
         self,
@@ -133,8 +135,8 @@ class LmdbStore:
     ) -> list[Obligation]:
         return self._owed.obligations(Sought(kind, until_us, queue, after, limit, on_damage))
 
-    def obligations_of(self, key: WorkflowKey) -> list[Obligation]:
-        return self._reader.obligations_of(key)
+    def obligations_of(self, key: WorkflowKey, on_damage: Damage | None = None) -> list[Obligation]:
+        return self._reader.obligations_of(key, on_damage)
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
         return self._reader.obligation(key, kind, row)
@@ -147,6 +149,15 @@ class LmdbStore:
 
     def verify(self) -> list[Finding]:
         return verify(self._environment)
+
+    def salvage(self, destination: Path) -> None:
+        """Copy every record that can be read to an empty or new directory: what `backup` is where no page is torn."""
+        salvage(self._environment, Path(destination), self._written_by)
+
+    def reindex(self) -> None:
+        """Make all index trees anew from the workflows' own rows. Not for a journal that others read, nor safe from a crash."""
+        reindex(self._environment, self._written_by)
+        self._writer = Writer(self._environment)
 
     def stats(self) -> StoreStats:
         environment = self._environment

@@ -1,0 +1,113 @@
+"""What histories owe each other, compared: rows that may be gone only because another history holds their effect (R2).
+
+A child that was started, a signal that was delivered and a closing that was told leave no row. So each cause without its row
+is held against the other history: where the effect is not there either, it was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from ..history import WorkflowStatus
+from ..stores.contract import CorruptRecord, Finding, ObligationKind, Store, Summary, WorkflowKey
+from .folding import Folded
+from .rows import fields_of, row_of, run_and_ordinal, sender_mark
+
+_OVER = frozenset(status.number for status in WorkflowStatus if not status.open and status is not WorkflowStatus.CONTINUED_AS_NEW)
+
+
+class Kin:
+    """Looks from each history at those that it concerns. What only a later one can tell is said by `faults`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._found: list[Finding] = []
+        self._asked: set[WorkflowKey] = set()  # open workflows that have a request to cancel on record
+        self._cancels: list[tuple[WorkflowKey, WorkflowKey, bytes]] = []
+
+    def note(self, fold: Folded) -> None:
+        """Take a workflow whose history could be read."""
+        projection = fold.projection
+        if projection.open and projection.cancel_requested is not None:
+            self._asked.add(fold.key)
+        for (kind, row), cause in fold.opens.items():
+            settled, fields = self._SETTLED.get(kind), fields_of(cause.payload)
+            if settled is not None and self._store_lacks(fold.key, kind, row) and not settled(self, fold, row, fields):
+                self._lost(fold.key, f"{kind.name} {row.hex()} is not owed, and {fields[1]!r} has no record of it")
+        if projection.open:
+            for ordinal in projection.children:
+                self._closing_of(fold, ordinal)
+
+    def faults(self) -> Iterator[Finding]:
+        """What was lost between histories."""
+        yield from self._found
+        for owner, child, row in self._cancels:
+            if child not in self._asked:
+                what = f"CANCEL_REQUEST {row.hex()} is not owed, and {child.workflow_id!r} has no record of it"
+                yield Finding(what, owner.workflow_id, namespace=owner.namespace)
+
+    # ---- whether the effect of a cause is on record elsewhere
+
+    def _child_started(self, fold: Folded, row: bytes, fields: list[Any]) -> bool:
+        return self._summary(fold.key, fields[1]) is not None
+
+    def _signal_settled(self, fold: Folded, row: bytes, fields: list[Any]) -> bool:
+        run_no, ordinal = run_and_ordinal(row)
+        if fold.projection.open and fold.projection.current.run_no == run_no:
+            return False  # an open run records what became of its signals
+        target = self._summary(fold.key, fields[1])
+        if target is None or target.status in _OVER:
+            return True
+        name = sender_mark([fold.key.workflow_id, fields[2], ordinal])
+        return self._store.mark(WorkflowKey(fold.key.namespace, str(fields[1])), name) is not None
+
+    def _cancel_settled(self, fold: Folded, row: bytes, fields: list[Any]) -> bool:
+        child = self._summary(fold.key, fields[1])
+        if child is None or child.closed_us or child.parent_id != fold.key.workflow_id or child.run_no > 1:
+            return True
+        if fields[3]:
+            return False
+        self._cancels.append((fold.key, WorkflowKey(fold.key.namespace, str(fields[1])), row))
+        return True
+
+    def _closing_of(self, fold: Folded, ordinal: int) -> None:
+        """A child that an open run waits for is open, or owes its closing."""
+        child = fold.projection.children[ordinal]
+        summary = self._summary(fold.key, child.child_id)
+        if summary is None or summary.status not in _OVER or summary.parent_id != fold.key.workflow_id:
+            return
+        key = WorkflowKey(fold.key.namespace, child.child_id)
+        owed = self._store.obligations_of(key, lambda damage: None)
+        if any(row.kind is ObligationKind.CHILD_CLOSED and fields_of(row.payload)[1] == fold.key.workflow_id for row in owed):
+            return
+        if self._store_lacks(fold.key, ObligationKind.CHILD_START, row_of(fold.projection.current.run_no, ordinal)):
+            self._lost(key, f"CHILD_CLOSED is not owed, and its parent {fold.key.workflow_id!r} has no record of it")
+
+    _SETTLED: ClassVar[dict[ObligationKind, Callable[[Kin, Folded, bytes, list[Any]], bool]]] = {
+        ObligationKind.CHILD_START: _child_started,
+        ObligationKind.SIGNAL: _signal_settled,
+        ObligationKind.CANCEL_REQUEST: _cancel_settled,
+    }
+
+    # ---- inside
+
+    def _store_lacks(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> bool:
+        """Whether a row is not there; one that is damaged is there."""
+        try:
+            return self._store.obligation(key, kind, row) is None
+        except CorruptRecord:
+            return False
+
+    def _summary(self, key: WorkflowKey, workflow_id: object) -> Summary | None:
+        """The projection of another workflow; one that is damaged is somewhere on its way, and open."""
+        try:
+            return self._store.summary(WorkflowKey(key.namespace, str(workflow_id)))
+        except CorruptRecord:
+            return _UNKNOWN
+
+    def _lost(self, key: WorkflowKey, what: str) -> None:
+        self._found.append(Finding(what, key.workflow_id, namespace=key.namespace))
+
+
+_UNKNOWN = Summary("", 0, WorkflowStatus.RUNNING.number, b"", 2, 0, 0)
