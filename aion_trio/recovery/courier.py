@@ -30,6 +30,16 @@ log = logging.getLogger("aion_trio")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 
+_CLOSINGS = frozenset({ev.WORKFLOW_COMPLETED, ev.WORKFLOW_FAILED, ev.WORKFLOW_CANCELLED, ev.WORKFLOW_TERMINATED, ev.WORKFLOW_TIMED_OUT})
+_CAUSES = {
+    ObligationKind.CHILD_START: frozenset({ev.CHILD_WORKFLOW_STARTED}),
+    ObligationKind.RUN_START: frozenset({ev.WORKFLOW_CONTINUED_AS_NEW}),
+    ObligationKind.SIGNAL: frozenset({ev.SIGNAL_SENT}),
+    ObligationKind.CHILD_CLOSED: _CLOSINGS,
+    ObligationKind.CANCEL_REQUEST: _CLOSINGS | {ev.CHILD_CANCEL_REQUESTED},
+}
+"""Which events owe what: a row that names another one has no cause, and is not acted on."""
+
 Lane = tuple[str, str]
 """Owner and target: the deliveries in one lane keep their order."""
 
@@ -99,7 +109,7 @@ class Courier:
         if self._journal.obligation(row.key, row.kind, row.row) is None:
             return Effect.SETTLED
         cause = self._journal.event(row.key, fields_of(row.payload)[0])
-        if cause is None:
+        if cause is None or cause[0] not in _CAUSES[row.kind]:
             log.error("workflow %r: an owed %s has no cause; run `aion-trio journal verify`", row.key.workflow_id, row.kind.name)
             return Effect.SETTLED
         return await self._deliver[row.kind](row, cause)

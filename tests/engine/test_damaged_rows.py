@@ -12,8 +12,9 @@ import aion_trio as aion
 from aion_trio import durable
 from aion_trio.journal.verification import verify_journal
 from aion_trio.seams import TrioClock
-from aion_trio.stores import LmdbStore
-from aion_trio.stores.lmdb_store.layout import IDENTITY, OBLIGATION, ROW, TABLES
+from aion_trio.stores import LmdbStore, records_of
+from aion_trio.stores.lmdb_store.layout import EVENTS, IDENTITY, OBLIGATION, ROW, RUN, TABLES
+from tests.journal.harm import key, lost_id, more_due, orphan, out_of, trees, turned, turned_id, unknown_kind
 
 from .harness import engine_on
 
@@ -25,6 +26,11 @@ BEGUN_US = 1_767_225_600_000_000
 async def rests() -> str:
     await durable.sleep(3600)
     return "rested"
+
+
+@aion.workflow
+async def rests_not() -> str:
+    return "awake"
 
 
 async def three_that_rest(journal: Path) -> None:
@@ -55,6 +61,33 @@ async def test_a_damaged_row_that_is_due_stops_its_workflow_alone(tag: int, tmp_
         assert [await engine.handle(name).result() for name in ("first", "last")] == ["rested", "rested"]
         with pytest.raises(aion.JournalCorruptedError):
             await engine.handle("hurt").describe()
+
+
+HURTS = {
+    "a run's bit": turned(RUN),
+    "an event's bit": turned(EVENTS),
+    "an id's bit": turned_id,
+    "an id lost": lost_id,
+    "a place in the due order lost": out_of("due"),
+    "a place in the due order too many": more_due,
+    "a row without a cause": orphan,
+    "a row of an unknown kind": unknown_kind,
+    "a row of a listing lost": out_of("vis"),
+}
+
+
+@pytest.mark.parametrize("what", HURTS)
+async def test_whatever_is_damaged_the_others_go_on(what: str, tmp_path: Path) -> None:
+    """J7, R8: the engine opens, and stops nobody whose records are sound."""
+    journal = tmp_path / "j"
+    await three_that_rest(journal)
+    with closing(LmdbStore.open(journal, read_only=True)) as store:
+        before = records_of(store, key("hurt"))
+    with trees(journal) as at:
+        HURTS[what](at, before, key("hurt"))
+    async with engine_on(journal, workflows=[rests, rests_not], activities=[], clock=TrioClock(BEGUN_US + 2 * HOUR_US)) as engine:
+        assert [await engine.handle(name).result() for name in ("first", "last")] == ["rested", "rested"]
+        assert await engine.execute(rests_not, id="new") == "awake"
 
 
 async def test_verify_tells_of_all_damage_where_an_id_cannot_be_read(tmp_path: Path) -> None:
