@@ -43,8 +43,8 @@ from .campaign import Assault, Toll, audit
 from .shapes import SHAPES
 from .worker import work
 
-LONGEST = 0.16
-"""Seconds; a life takes about a quarter of one in peace, and its successor what is left of that."""
+LONGEST = 0.2
+"""Seconds that a life has at most before it is killed, to begin with: about what one in peace takes on a quiet machine."""
 STUCK = 60.0
 
 
@@ -109,14 +109,17 @@ def noted(path: Path) -> set[str]:
     return set(path.read_text().split()) if path.exists() else set()
 
 
-def siege(assault: Assault) -> Toll:
-    """Kill, look, and go on in the same journal until there were so many kills; then one life in peace, and count."""
+def siege(assault: Assault, longest: float) -> Toll:
+    """Kill, look, and go on in the same journal until there were so many kills; then one life in peace, and count.
+
+    Each kill comes at a moment between the fork and `longest` seconds after it.
+    """
     chance = random.Random(assault.seed)
     log, looks = assault.directory / "log", assault.directory / "looks"
     kills = round_no = 0
     while True:
         left = assault.kills - kills
-        status = in_fork(partial(live, assault, round_no), log, chance.uniform(0, LONGEST) if left else STUCK)
+        status = in_fork(partial(live, assault, round_no), log, chance.uniform(0, longest) if left else STUCK)
         if status is None and left:
             kills += 1
             if in_fork(partial(look, assault.directory), looks, STUCK) != 0:
@@ -144,10 +147,17 @@ def repairs_in(log: Path) -> Counter[str]:
     return repairs
 
 
-def besiege(seed: int, kills: int) -> tuple[Toll, Path | None]:
+def paced(longest: float, toll: Toll) -> float:
+    """How long the next siege's lives may be, so that of ten lives one or two come to their end, however busy the machine is."""
+    if 1 < toll.rounds <= 3:
+        return longest
+    return min(longest * 1.15, 5.0) if toll.rounds == 1 else max(longest / 1.15, 0.02)
+
+
+def besiege(seed: int, kills: int, longest: float) -> tuple[Toll, Path | None]:
     """The siege of a seed, in a directory that is kept if something is wrong."""
     directory = Path(tempfile.mkdtemp(prefix="aion-trio-siege-"))
-    toll = siege(Assault(directory, len(SHAPES), kills, seed))
+    toll = siege(Assault(directory, len(SHAPES), kills, seed), longest)
     if toll.faults:
         return toll, directory
     shutil.rmtree(directory)
@@ -170,9 +180,10 @@ def main() -> int:
         f"aion-trio {aion_trio.__version__}, Python {platform.python_version()}, lmdb {lmdb.__version__}, {platform.platform()}", flush=True
     )
     gc.freeze()
-    began, kills, rounds, repairs = time.perf_counter(), 0, 0, Counter[str]()
+    began, kills, rounds, repairs, longest = time.perf_counter(), 0, 0, Counter[str](), LONGEST
     for seed in count(options.seed):
-        toll, kept = besiege(seed, min(options.each, options.kills - kills))
+        toll, kept = besiege(seed, min(options.each, options.kills - kills), longest)
+        longest = paced(longest, toll)
         kills, rounds, repairs = kills + toll.kills, rounds + toll.rounds, repairs + toll.repairs
         if kept:
             print(f"seed {seed}, kept in {kept}:", *toll.faults, sep="\n  ")
