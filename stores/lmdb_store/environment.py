@@ -19,7 +19,7 @@ from typing import Any
 import lmdb
 
 from ..contract import CorruptRecord, StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreLocked, StoreNotWritable
-from .directory import FULL, room_bytes
+from .directory import DATA, FULL, room_bytes
 from .layout import TABLES
 
 MAP_BYTES = 1 << 40
@@ -191,6 +191,22 @@ def open_lmdb(path: Path, settings: Settings) -> lmdb.Environment:
                 raise refusal_of(path, error) from error
         except lmdb.Error as error:
             raise refusal_of(path, error) from error
+
+
+def require_unopened(path: Path) -> None:
+    """Raise `StoreLocked` if this process has the environment open.
+
+    LMDB's lock file is not opened to find out: closing it would end the locks of who has it open, in the whole process.
+    What else keeps the environment from being opened is told when it is.
+    """
+    options = _options(Settings(read_only=True)) | {"lock": False}
+    try:
+        if (path / DATA).exists():
+            lmdb.open(str(path), **options).close()
+    except lmdb.Error as error:
+        refusal = refusal_of(path, error)
+        if isinstance(refusal, StoreLocked):
+            raise refusal from error
 
 
 def _require_own_trees(env: lmdb.Environment, path: Path) -> None:

@@ -36,7 +36,7 @@ from .directory import (
     size_bytes,
     sync_names,
 )
-from .environment import MAP_BYTES, Environment, Settings
+from .environment import MAP_BYTES, Environment, Settings, require_unopened
 from .format import claim, require_ours, written_by
 from .layout import FORMAT_VERSION
 from .listing import Listings, Page
@@ -202,6 +202,7 @@ def _open_writer(cls: type[LmdbStore], path: Path, settings: Settings, writer: s
     try:
         if owned:
             clear_stillborn(path)
+        require_unopened(path)
         reserve_reader_table(path, settings.readers)
         environment = Environment(path, settings)
         try:

@@ -33,6 +33,23 @@ def test_a_second_open_in_one_process_is_refused(lmdb_store: LmdbStore) -> None:
     assert write(lmdb_store, events(key(), 0)) == 1
 
 
+def test_a_writer_that_is_refused_leaves_the_readers_of_its_process_their_lock(tmp_path: Path) -> None:
+    """J5: without its lock another process takes the table of readers for nobody's, and wipes the slots of those who read."""
+    path = tmp_path / "journal"
+    store = LmdbStore.open(path)
+    write(store, events(key(), 0))
+    store.close()
+    reader = LmdbStore.open(path, read_only=True)
+    assert reader.head(key()) == 1
+    for _ in range(2):
+        with pytest.raises(StoreLocked, match="already open in this process"):
+            LmdbStore.open(path)
+    told = run_program("store = LmdbStore.open(path); write(store, events(key(), 1)); print(store.head(key())); store.close()", path)
+    assert told == "2\n"
+    assert reader.head(key()) == 2 and reader.stats().readers > 0
+    reader.close()
+
+
 def test_a_refused_writer_leaves_the_owners_name(lmdb_store: LmdbStore) -> None:
     for _ in range(2):
         with pytest.raises(StoreLocked) as refusal:
