@@ -20,8 +20,8 @@ import attrs
 from cattrs import Converter, cols, override
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
-from aion_trio.codec.misfit import Misfit, locate, misfit
-from aion_trio.codec.narrow import is_dict, is_mapping, is_sequence
+from aion_trio.codec.misfit import Misfit, located, misfit
+from aion_trio.codec.narrow import is_mapping, is_sequence
 from aion_trio.codec.shapes import Hook, Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
 
@@ -50,35 +50,43 @@ def _class_shape(annotation: Any, shapes: Shapes) -> Shape:
     named_tuple = cols.is_namedtuple(cls)
 
     def plain(value: Any) -> Any:
-        if type(value) is not cls:
-            value = _instance(value)
+        instance = value if type(value) is cls else _instance(value)
         try:
-            return plain_of(value)
-        except Misfit:
-            locate((f".{field}", shape.plain, getattr(value, field)) for field, shape in fields.items())
-            raise
+            return plain_of(instance)
+        except Misfit as found:
+            parts = ((f".{field}", shape.plain, getattr(instance, field)) for field, shape in fields.items())
+            raise located(parts, found, value) from None
         except AttributeError as error:
-            raise Misfit(f"{name} with all its fields", f"an instance without one: {error}") from None
+            raise Misfit(f"{name} with all its fields", f"an instance without one: {error}", at=value) from None
 
     def _instance(value: Any) -> Any:
         if is_mapping(value):
-            return build(dict(value))
+            return build(value)
         if isinstance(value, cls):
-            raise Misfit(f"{name} itself", f"its subclass {type(value).__name__} (annotate {name} | {type(value).__name__})")
+            subclass = type(value).__name__
+            raise Misfit(f"{name} itself", f"its subclass {subclass} (annotate {name} | {subclass})", at=value)
         raise misfit(name, value)
 
     def build(data: Any) -> Any:
         if type(data) is cls:  # a caller's plain data may hold instances; `plain` looks into them
             return data
-        if named_tuple and is_sequence(data):
-            data = dict(zip(fields, data, strict=False))
-        if not is_dict(data):
-            raise misfit(name, data)
+        given = _given(data)
         try:
-            return build_of(data, cls)
+            return build_of(given, cls)
+        except Misfit as found:
+            parts = ((f".{field}", shape.build, given[field]) for field, shape in fields.items() if field in given)
+            raise located(parts, found, data) from None
+        except RecursionError:
+            raise
         except Exception as error:  # validators and __post_init__ are the user's
-            locate((f".{field}", shape.build, data[field]) for field, shape in fields.items() if field in data)
-            raise _refusal(name, fields, data, error) from error
+            raise _refusal(name, fields, given, error).under("", data) from error
+
+    def _given(data: Any) -> dict[str, Any]:
+        if named_tuple and is_sequence(data) and len(data) <= len(fields):
+            return dict(zip(fields, data, strict=False))
+        if not is_mapping(data):
+            raise misfit(name, data)
+        return dict(data)
 
     bounded = all(shape.bounded for shape in fields.values())
     return Shape(name, plain, build, frozenset({dict}), frozenset({cls}), hashable=False, bounded=bounded)
@@ -88,8 +96,8 @@ def _refusal(name: str, fields: Mapping[str, Shape], data: Any, error: Exception
     """Why fields that fit one by one did not make an instance."""
     missing = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
     if missing in fields and missing not in data:
-        return Misfit(f"{fields[missing].name} (the field has no default)", "nothing", f".{missing}")
-    return Misfit(name, f"fields that it refuses ({type(error).__name__}: {error})")
+        return Misfit(f"{fields[missing].name} (the field has no default)", "nothing", f".{missing}", at=data)
+    return Misfit(name, f"fields that it refuses ({type(error).__name__}: {error})", at=data)
 
 
 def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
@@ -107,12 +115,12 @@ def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
                 raise misfit(name, value)
             for key in required:
                 if key not in value:
-                    raise Misfit("a value (the key is required)", "nothing", f"[{key!r}]")
+                    raise Misfit("a value (the key is required)", "nothing", f"[{key!r}]", at=value)
             try:
                 return {key: converts[key](part) if key in converts else part for key, part in value.items()}
-            except Misfit:
-                locate((f"[{key!r}]", converts[key], part) for key, part in value.items() if key in converts)
-                raise
+            except Misfit as found:
+                parts = ((f"[{key!r}]", converts[key], part) for key, part in value.items() if key in converts)
+                raise located(parts, found, value) from None
 
         return convert
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from aion_trio.codec.misfit import Misfit, locate, misfit
+from aion_trio.codec.misfit import Misfit, located, misfit
 from aion_trio.codec.narrow import is_deque, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import encode
 from aion_trio.codec.shapes import ANYTHING, Hook, Shape, readable
@@ -26,6 +26,13 @@ def _indexed(hook: Hook, values: Iterable[Any]) -> Iterable[tuple[str, Hook, Any
     return ((f"[{index}]", hook, value) for index, value in enumerate(values))
 
 
+def _entries(pairs: Iterable[Any], key: Hook, item: Hook) -> Iterator[tuple[str, Hook, Any]]:
+    """The keys and values of a mapping, in its order."""
+    for k, v in pairs:
+        yield f" key {k!r}", key, k
+        yield f"[{k!r}]", item, v
+
+
 def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
     """A sequence of any length, made by `make` when it is read back; text is no sequence."""
     name = readable(annotation)
@@ -39,9 +46,8 @@ def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
                 return into(value)
             try:
                 return into([convert(part) for part in value])
-            except Misfit:
-                locate(_indexed(convert, value))
-                raise
+            except Misfit as found:
+                raise located(_indexed(convert, value), found, value) from None
 
         return convert_all
 
@@ -60,18 +66,16 @@ def set_shape(annotation: Any, element: Shape, make: Make) -> Shape:
         try:
             parts = [element.plain(part) for part in value]
             return make(parts) if element.hashable else sorted(parts, key=encode)
-        except Misfit:
-            locate(_indexed(element.plain, value))
-            raise
+        except Misfit as found:
+            raise located(_indexed(element.plain, value), found, value) from None
 
     def build(value: Any) -> Any:
         if not is_set(value) and not is_sequence(value):
             raise misfit(name, value)
         try:
             return make([element.build(part) for part in value])
-        except Misfit:
-            locate(_indexed(element.build, value))
-            raise
+        except Misfit as found:
+            raise located(_indexed(element.build, value), found, value) from None
         except TypeError:
             raise misfit(f"{name} with hashable elements", value) from None
 
@@ -93,10 +97,8 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
             return dict(value)
         try:
             pairs = [(key.plain(k), item.plain(v)) for k, v in value.items()]
-        except Misfit:
-            locate((f" key {k!r}", key.plain, k) for k in value)
-            locate((f"[{k!r}]", item.plain, v) for k, v in value.items())
-            raise
+        except Misfit as found:
+            raise located(_entries(value.items(), key.plain, item.plain), found, value) from None
         return pairs if paired else dict(pairs)
 
     def build(value: Any) -> Any:
@@ -111,10 +113,8 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
             raise misfit(name, value)
         try:
             return make({key.build(k): item.build(v) for k, v in pairs})
-        except Misfit:
-            locate((f" key {k!r}", key.build, k) for k, _ in pairs)
-            locate((f"[{k!r}]", item.build, v) for k, v in pairs)
-            raise
+        except Misfit as found:
+            raise located(_entries(pairs, key.build, item.build), found, value) from None
         except TypeError:
             raise misfit(f"{name} with hashable keys", value) from None
 
@@ -132,12 +132,12 @@ def tuple_shape(annotation: Any, elements: list[Shape]) -> Shape:
             if not is_sequence(value):
                 raise misfit(name, value)
             if len(value) != count:
-                raise Misfit(f"{name} ({count} elements)", f"{len(value)} elements")
+                raise Misfit(f"{name} ({count} elements)", f"{len(value)} elements", at=value)
             try:
                 return tuple([convert(part) for convert, part in zip(converts, value, strict=True)])
-            except Misfit:
-                locate((f"[{index}]", convert, part) for index, (convert, part) in enumerate(zip(converts, value, strict=True)))
-                raise
+            except Misfit as found:
+                parts = enumerate(zip(converts, value, strict=True))
+                raise located(((f"[{index}]", convert, part) for index, (convert, part) in parts), found, value) from None
 
         return convert_each
 

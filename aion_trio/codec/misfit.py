@@ -12,15 +12,18 @@ _SHOWN_CHARACTERS = 60
 
 
 class Misfit(Exception):
-    """What was expected, what was found, and the path to it from the value at hand (`.parcels[2].weight`)."""
+    """What was expected, what was found, and the path to it from the value at hand (`.parcels[2].weight`).
 
-    def __init__(self, expected: str, found: str, path: str = "") -> None:
+    `at` is the value at hand: the very object that the hook was given which raises this.
+    """
+
+    def __init__(self, expected: str, found: str, path: str = "", *, at: object) -> None:
         super().__init__(expected, found, path)
-        self.expected, self.found, self.path = expected, found, path
+        self.expected, self.found, self.path, self.at = expected, found, path, at
 
-    def under(self, segment: str) -> Misfit:
+    def under(self, segment: str, whole: object) -> Misfit:
         """The same misfit, seen from the value that holds this one at `segment`."""
-        return Misfit(self.expected, self.found, segment + self.path)
+        return Misfit(self.expected, self.found, segment + self.path, at=whole)
 
     def error(self, place: str = "") -> InvalidInputError:
         """What the caller is told; `place` names the whole (a parameter's name)."""
@@ -30,7 +33,7 @@ class Misfit(Exception):
 
 def misfit(expected: str, value: object) -> Misfit:
     """The misfit of `value` itself."""
-    return Misfit(expected, shown(value))
+    return Misfit(expected, shown(value), at=value)
 
 
 def shown(value: object) -> str:
@@ -47,13 +50,17 @@ def shown(value: object) -> str:
     return f"{kind} {text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + '…'}"
 
 
-def locate(parts: Iterable[tuple[str, Callable[[Any], object], Any]]) -> None:
-    """Raise the first misfit among `parts` (segment, hook, value) under its segment.
+def located(parts: Iterable[tuple[str, Callable[[Any], object], Any]], found: Misfit, whole: object) -> Misfit:
+    """The misfit of one of `parts` (segment, hook, value), as a misfit of `whole`: under the segment of that part.
 
-    Called only after a fast pass over the same parts has failed, so that the fast pass need not know where it is.
+    Called only after a fast pass over the parts has failed, so that the fast pass need not know where it is. The part is told by
+    its identity. Its hook is not run again, since each level would double the time; hooks run only to tell apart the places
+    of an object that stands in several.
     """
-    for segment, hook, value in parts:
+    suspects = [part for part in parts if part[2] is found.at]
+    for segment, hook, value in suspects[:-1]:
         try:
             hook(value)
-        except Misfit as inner:
-            raise inner.under(segment) from None
+        except Misfit as again:
+            return again.under(segment, whole)
+    return found.under(suspects[-1][0] if suspects else "", whole)

@@ -43,23 +43,25 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
     _require_usable(name, lambda: annotation.model_rebuild(), ())
 
     def plain(value: Any) -> Any:
-        if type(value) is not annotation:
-            value = build(_mapping(name, annotation, value))
+        model = value if type(value) is annotation else _validated(_mapping(name, annotation, value), value)
         try:
-            data = value.model_dump(mode="json", round_trip=True, by_alias=True)
-            data = _ordered(value.model_dump(mode="python", round_trip=True, by_alias=True), data)
+            data = model.model_dump(mode="json", round_trip=True, by_alias=True)
+            data = _ordered(model.model_dump(mode="python", round_trip=True, by_alias=True), data)
         except Exception as error:  # serialisers are the user's
-            raise Misfit(f"{name} that can be dumped", f"{error}") from error
-        back = build(data)
-        if back != value and repr(back) != repr(value):  # NaN differs from itself
-            raise Misfit(f"{name} that its JSON form gives back", f"{value!r}")
+            raise Misfit(f"{name} that can be dumped", f"{error}", at=value) from error
+        back = _validated(data, value)
+        if back != model and repr(back) != repr(model):  # NaN differs from itself
+            raise Misfit(f"{name} that its JSON form gives back", f"{model!r}", at=value)
         return data
 
     def build(data: Any) -> Any:
+        return _validated(data, data)
+
+    def _validated(data: Any, at: Any) -> Any:
         try:
             return annotation.model_validate(data)
         except Exception as error:
-            raise _refused(name, data, error) from error
+            raise _refused(name, at, error) from error
 
     return Shape(name, plain, build, frozenset({dict}), frozenset({annotation}), hashable=False)
 
@@ -86,20 +88,22 @@ def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:
     _require_usable(name, lambda: msgspec.convert({}, annotation), msgspec.ValidationError)
 
     def plain(value: Any) -> Any:
-        if type(value) is not cls:
-            value = build(_mapping(name, cls, value))
+        struct = value if type(value) is cls else _converted(_mapping(name, cls, value), value)
         try:
-            data = msgspec.to_builtins(value, builtin_types=_KEPT, order="deterministic")
+            data = msgspec.to_builtins(struct, builtin_types=_KEPT, order="deterministic")
             msgspec.convert(data, annotation, builtin_types=_KEPT)  # structs do not check what they are made of
         except Exception as error:
             raise _refused(name, value, error) from error
         return data
 
     def build(data: Any) -> Any:
+        return _converted(data, data)
+
+    def _converted(data: Any, at: Any) -> Any:
         try:
             return msgspec.convert(data, annotation, builtin_types=_KEPT)
         except Exception as error:
-            raise _refused(name, data, error) from error
+            raise _refused(name, at, error) from error
 
     kind = list if cls.__struct_config__.array_like else dict
     return Shape(name, plain, build, frozenset({kind}), frozenset({cls}), hashable=False)
@@ -119,20 +123,18 @@ def _mapping(name: str, cls: type, value: Any) -> dict[Any, Any]:
     if is_mapping(value):
         return dict(value)
     if isinstance(value, cls):
-        raise Misfit(f"{name} itself", f"its subclass {type(value).__name__}")
+        raise Misfit(f"{name} itself", f"its subclass {type(value).__name__}", at=value)
     raise misfit(name, value)
 
 
 def _refused(name: str, data: Any, error: Exception) -> Misfit:
     """The misfit of a model's own error, with the place that it names."""
-    if isinstance(error, Misfit):
-        return error
     text = str(error)
     errors: Any = getattr(error, "errors", None)
     if callable(errors):
         reported: Any = errors()
         first: dict[str, Any] = reported[0]
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.get("loc", ()))
-        return Misfit(f"{name}: {first.get('msg', text)}", f"{type(first.get('input', data)).__name__}", path)
+        return Misfit(f"{name}: {first.get('msg', text)}", f"{type(first.get('input', data)).__name__}", path, at=data)
     message, _, path = text.partition(" - at `$")
-    return Misfit(f"{name}: {message}", type(data).__name__, path.rstrip("`"))
+    return Misfit(f"{name}: {message}", type(data).__name__, path.rstrip("`"), at=data)

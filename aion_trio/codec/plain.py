@@ -175,35 +175,43 @@ def _require_decodable(data: bytes) -> None:
 
 
 def _diagnosis(value: Any, error: Exception) -> InvalidInputError:
-    for found in _faults(value, "", 0):
-        return found.error()
-    return InvalidInputError(f"the value cannot be stored: {error}")
-
-
-def _faults(value: Any, path: str, depth: int) -> Iterator[Misfit]:
-    """The parts of `value` that cannot be encoded, innermost first."""
-    if depth > MAX_DEPTH:
-        yield Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value", path[:_PATH_CHARACTERS])
-        return
-    if is_mapping(value):
-        for key, part in value.items():
-            yield from _faults(key, f"{path} key {key!r}", depth + 1)
-            yield from _faults(part, f"{path}[{key!r}]", depth + 1)
-    elif is_sequence(value) or is_set(value):
-        for index, part in enumerate(value):
-            yield from _faults(part, f"{path}[{index}]", depth + 1)
-    elif (found := _fault_of_leaf(value)) is not None:
-        yield found.under(path)
+    found = _fault(value, "", 0)
+    return InvalidInputError(f"the value cannot be stored: {error}") if found is None else found.error()
 
 
 _PATH_CHARACTERS = 80
+
+
+def _fault(value: Any, path: str, depth: int) -> Misfit | None:
+    """The first part of `value` that cannot be encoded, itself included."""
+    if depth > MAX_DEPTH:
+        return Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value", path[:_PATH_CHARACTERS], at=value)
+    if not (is_mapping(value) or is_sequence(value) or is_set(value)):
+        found = _fault_of_leaf(value)
+        return None if found is None else found.under(path, value)
+    for segment, part in _parts(value):
+        found = _fault(part, path + segment, depth + 1)
+        if found is not None:
+            return found
+    return None
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a container holds, keys included, each with its place."""
+    if is_mapping(value):
+        for key, part in value.items():
+            yield f" key {key!r}", key
+            yield f"[{key!r}]", part
+    else:
+        for index, part in enumerate(value):
+            yield f"[{index}]", part
 
 
 def _fault_of_leaf(value: Any) -> Misfit | None:
     try:
         _dumps_with_hooks(value)
     except UnicodeEncodeError:
-        return Misfit("text", "a string with a lone surrogate, which has no UTF-8 form")
+        return Misfit("text", "a string with a lone surrogate, which has no UTF-8 form", at=value)
     except Exception:
         return misfit("plain data (or an annotation that names the type)", value)
     return None

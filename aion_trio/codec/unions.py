@@ -49,7 +49,7 @@ def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
             try:
                 return convert(value)
             except Misfit as found:
-                raise found if found.path else Misfit(name, found.found) from None
+                raise found if found.path else Misfit(name, found.found, at=value) from None
 
         return convert_optional
 
@@ -92,8 +92,11 @@ class _Choice:
         if is_dict(data) and data.keys() == _TAGS:
             member = self._by_tag.get(data["$type"])
             if member is None:
-                raise Misfit(f"one of {', '.join(self._by_tag) or self._name}", f"$type {data['$type']!r}")
-            return member.build(data["$value"])
+                raise Misfit(f"one of {', '.join(self._by_tag) or self._name}", f"$type {data['$type']!r}", at=data)
+            try:
+                return member.build(data["$value"])
+            except Misfit as found:
+                raise found.under("", data) from None
         kind = class_of(data)
         kind = _STORED_AS.get(kind, kind)
         member = self._by_kind.get(kind)
@@ -112,7 +115,7 @@ class _Choice:
         if len(fits) == 1:
             return fits[0]
         if fits:
-            raise Misfit(f"one of {self._name}", f"a value that fits {', '.join(member.name for member, _ in fits)} alike")
+            raise Misfit(f"one of {self._name}", f"a value that fits {', '.join(member.name for member, _ in fits)} alike", at=value)
         if deepest is not None and deepest.path:
             raise deepest
         raise misfit(self._name, value)

@@ -90,7 +90,7 @@ class Value:
 
 
 def _too_deep(name: str) -> InvalidInputError:
-    return Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value").error(name)
+    return Misfit(f"data nested at most {MAX_DEPTH} deep", "a deeper or cyclic value", at=None).error(name)
 
 
 @dataclass(frozen=True, slots=True)

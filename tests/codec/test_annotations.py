@@ -6,22 +6,34 @@ import datetime as dt
 import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final, Literal, NewType, Optional, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, NewType, Optional, TypeVar
 from uuid import UUID
 
 import pytest
 from hypothesis import given, strategies as st
+from typing_extensions import TypeAliasType
 
 from aion_trio.codec import Value
+from aion_trio.errors import InvalidInputError
 
-from .data import Colour, Computed, IntPage, Level, Options, Order, Page, Pair, Parcel, Point, Rights, Shade, Taken, Tree
+from .data import Colour, Computed, IntPage, Level, Options, Order, Page, Pair, Parcel, Point, Rights, Shade, T, Taken, Tree
 
 UserId = NewType("UserId", int)
 N = TypeVar("N", bound=int)
+Chosen = TypeVar("Chosen", int, str)
+Names = TypeAliasType("Names", list[str])
+
+
+@dataclass
+class Box(Generic[T]):
+    content: T
+
+
 ZONE = dt.timezone(dt.timedelta(hours=5, minutes=30))
 ORDER = Order("o", [Parcel(1), Parcel(2, "n")], dt.datetime(2024, 1, 1, tzinfo=ZONE), Decimal("1.10"))
 
@@ -96,6 +108,10 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Annotated[int, "unit"], 5),
     (Final[int], 5),
     (N, 5),
+    (Chosen, "a"),
+    (Chosen, 5),
+    (Box[int], Box(5)),
+    (Names, ["a", "b"]),
     (Any, {"at": dt.datetime(2024, 1, 1, tzinfo=ZONE), "id": UUID(int=3), "d": Decimal("1.1"), "s": {1, 2}}),
     (object, [1, None]),
 ]
@@ -162,3 +178,8 @@ def test_a_mapping_may_hold_instances() -> None:
 def test_values_of_subclasses_of_scalars_are_stored_as_the_scalar() -> None:
     assert Value(int).decode(Value(int).encode(Level.HIGH)) == 2
     assert type(Value(int).decode(Value(int).encode(Level.HIGH))) is int
+
+
+def test_the_argument_of_a_generic_class_is_checked() -> None:
+    with pytest.raises(InvalidInputError, match=r"^box.content: expected int, found str 'x'$"):
+        Value(Box[int], "box").encode(Box("x"))

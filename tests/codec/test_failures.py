@@ -257,3 +257,52 @@ def test_details_that_cannot_be_read_are_an_error_and_no_other_exception() -> No
     recorded[3] = b"\xff"
     with pytest.raises(JournalFormatError):
         exception_of(recorded, [DeclinedError])
+
+
+class _Locked:
+    """A payload codec that cannot do its work."""
+
+    name = "locked"
+
+    def encode(self, data: bytes, /) -> bytes:
+        raise PermissionError("no key")
+
+    def decode(self, data: bytes, /) -> bytes:
+        raise AssertionError
+
+
+def test_a_failure_is_recorded_without_details_where_a_payload_codec_fails() -> None:
+    recorded = failure_of(ValueError("x", 5), Codec((_Locked(),)))
+    assert recorded == ["application", "ValueError", "('x', 5)", None, None, False]
+    assert exception_of(recorded, [ValueError]).args == ("('x', 5)",)
+
+
+class _Opaque:
+    pass
+
+
+@dataclass
+class OpaqueError(Exception):
+    limit: int
+    inner: _Opaque
+
+
+def test_an_exception_with_fields_that_cannot_be_stored_is_recorded_as_a_plain_one() -> None:
+    back = exception_of(failure_of(OpaqueError(5, _Opaque())), [OpaqueError])
+    assert isinstance(back, OpaqueError)
+    assert back.limit == 5
+    assert not hasattr(back, "inner")
+
+
+def test_an_exception_whose_field_holds_something_else_is_recorded_as_a_plain_one() -> None:
+    back = exception_of(failure_of(QuotaError("much")), [QuotaError])  # type: ignore[arg-type]
+    assert isinstance(back, QuotaError)
+    assert (back.limit, back.unit) == ("much", "MB")
+
+
+def test_an_exception_that_had_other_fields_when_it_was_recorded_still_comes_back() -> None:
+    recorded = failure_of(AttrsError(5))
+    recorded[1] = "old.place.DamagedError"
+    back = exception_of(recorded, [DamagedError])
+    assert isinstance(back, DamagedError)
+    assert back.limit == 5  # type: ignore[attr-defined]

@@ -153,6 +153,11 @@ class Holds:
     inner: Opaque
 
 
+@dataclass
+class Unresolved:
+    other: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
 @pytest.mark.parametrize(
     ("annotation", "names"),
     [
@@ -166,6 +171,12 @@ class Holds:
         (complex, "complex"),
         (Wants, "InitVar seed"),
         (Literal["red", Colour.RED], "stored alike"),
+        (Literal[((1, 2),)], r"`Literal\[\(1, 2\)\]` cannot be stored: \(1, 2\) is no plain value and no enum member"),
+        (5, "^`5` cannot be stored; use dataclasses"),
+        (
+            Unresolved,
+            r"^`Unresolved` has an annotation that cannot be resolved \(name 'Nowhere' is not defined\); define or import it at the top",
+        ),
     ],
 )
 def test_a_type_that_cannot_be_stored_is_refused_before_any_value(annotation: Any, names: str) -> None:
@@ -224,3 +235,62 @@ def test_plain_data_takes_values_by_their_own_classes() -> None:
     assert plain_data(value)["pair"] == ({"weight": 2, "note": ""}, 3)
     with pytest.raises(InvalidInputError, match="Opaque"):
         plain_data([Opaque(1)])
+    with pytest.raises(InvalidInputError, match=r"^Parcel.weight: expected int, found str 'x'$"):
+        plain_data([Parcel("x")])  # type: ignore[arg-type]
+
+
+def _counting_tree(levels: int, leaf: Any) -> Tree:
+    tree = Tree(leaf)
+    for level in range(levels):
+        tree = Tree(0, [tree]) if level % 2 else Tree(0, [], tree)
+    return tree
+
+
+def test_finding_the_place_of_a_misfit_takes_no_longer_than_finding_the_misfit() -> None:
+    """A misfit 90 levels down: looked for again at every level, it would be found after 2 ** 90 steps."""
+    tree = _counting_tree(90, "x")
+    with pytest.raises(InvalidInputError) as caught:
+        Value(Tree, "v").encode(tree)
+    assert caught.value.path == "v" + ".children[0].parent" * 45 + ".value"
+    stored: Any = {"$type": "Twig", "$value": {"next": "x"}}
+    for _ in range(40):
+        stored = {"$type": "Twig", "$value": {"next": stored}}
+    with pytest.raises(InvalidInputError) as caught:
+        Value(Twig | Leaf, "v").decode(encode(stored))
+    assert caught.value.path == "v" + ".next" * 41
+
+
+@dataclass
+class Leaf:
+    size: int
+
+
+@dataclass
+class Twig:
+    next: Twig | Leaf
+
+
+@dataclass
+class Labels:
+    text: str
+    number: int
+    other: int = 0
+
+
+def test_an_object_that_stands_in_two_places_is_named_where_it_does_not_fit() -> None:
+    word = "same"
+    with pytest.raises(InvalidInputError, match=r"^v.number: expected int, found str 'same'$"):
+        Value(Labels, "v").encode(Labels(word, word))  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=r"^v.number: expected int, found str 'same'$"):
+        Value(Labels, "v").encode(Labels(word, word, word))  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=r"^v\['same'\]: expected int, found str 'same'$"):
+        Value(dict[str, int], "v").encode({word: word})
+
+
+def test_parts_that_are_other_objects_each_time_are_told_without_their_place() -> None:
+    class Copies(list[Any]):
+        def __iter__(self) -> Any:
+            return (Parcel(part.weight) for part in list.__iter__(self))
+
+    with pytest.raises(InvalidInputError, match=r"^v.weight: expected int, found str 'x'$"):
+        Value(list[Parcel], "v").encode(Copies([Parcel("x")]))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from aion_trio.codec import Value
+from aion_trio.codec import Value, encode
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 from .data import Colour, Parcel
@@ -68,6 +68,44 @@ class TestPydantic:
         exact(self.invoice, self.value.model_copy(update={"weight": float("inf")}))
         Value(self.invoice).encode(self.value.model_copy(update={"weight": float("nan")}))
 
+    def test_a_model_that_cannot_be_dumped_is_refused(self) -> None:
+        pydantic = pytest.importorskip("pydantic")
+
+        class Sealed(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+            x: int
+
+            @pydantic.field_serializer("x")
+            def refuse(self, x: int) -> int:
+                raise RuntimeError(f"no {x}")
+
+        with pytest.raises(InvalidInputError, match=r"^sealed: expected Sealed that can be dumped, found .*no 5"):
+            Value(Sealed, "sealed").encode(Sealed(x=5))
+
+    def test_an_instance_of_a_subclass_is_refused_rather_than_cut_down(self) -> None:
+        class Crate(self.item):  # type: ignore[misc, name-defined]
+            lid: bool = True
+
+        with pytest.raises(InvalidInputError, match=r"^v: expected Item itself, found its subclass Crate$"):
+            Value(self.item, "v").encode(Crate(sku="a", price=Decimal(1)))
+        with pytest.raises(InvalidInputError, match=r"^v: expected Item, found int 5$"):
+            Value(self.item, "v").encode(5)
+
+    def test_a_validator_that_refuses_once_alone_is_told_with_its_place(self) -> None:
+        pydantic = pytest.importorskip("pydantic")
+        moods = iter([True, False, True])
+
+        class Moody(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+            x: int
+
+            @pydantic.field_validator("x")
+            def refuse_once(cls, x: int) -> int:
+                if not next(moods):
+                    raise ValueError("not now")
+                return x
+
+        with pytest.raises(InvalidInputError, match=r"^v\[1\].x: expected Moody: Value error, not now, found int$"):
+            Value(list[Moody], "v").decode(encode([{"x": 5}, {"x": 6}, {"x": 7}]))
+
     def test_a_model_with_an_unresolved_annotation_is_refused_before_any_value(self) -> None:
         pydantic = pytest.importorskip("pydantic")
 
@@ -126,6 +164,13 @@ class TestMsgspec:
         with pytest.raises(UnsupportedTypeError, match="Broken"):
             Value(Broken)
 
+    def test_a_payload_that_does_not_fit_is_refused_with_the_structs_path(self) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            Value(self.invoice, "invoice").decode(encode({"id": UUID(int=1), "at": AT, "items": [{"sku": 5, "price": Decimal(1)}]}))
+        assert str(caught.value) == "invoice.items[0].sku: expected Invoice: Expected `str`, got `int`, found dict"
+
     def test_a_mapping_is_converted_to_the_struct(self) -> None:
+        item = Value(self.item)
+        assert item.encode({"sku": "a", "price": Decimal(1)}) == item.encode(self.item("a", Decimal(1)))
         typed = Value(self.row | None)
         assert typed.decode(typed.encode(self.row(3))) == self.row(3)
