@@ -3,20 +3,24 @@
 A run's earliest wake-up is an obligation row that is rewritten in the append that changed it, so a parked run needs no
 memory and a restart re-arms nothing. The actor looks at the due end of that index, wakes the runs that it finds there
 and sleeps until the next row. It is level-triggered: a row that is still due after a while is woken again, with growing
-patience, because the run that owns it may have failed in between (T1).
+patience, because the run that owns it may have failed in between (T1). A look that fails is taken again a second later.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 
 import trio
 import trio_util
 
+from .errors import AppendOutcomeUnknown
 from .journal import Journal
 from .seams import Clock
 from .stores.contract import Obligation, ObligationKind, WorkflowKey
+
+log = logging.getLogger("aion_trio")
 
 _PAGE = 1000
 _FIRST_PATIENCE_US = 1_000_000
@@ -38,7 +42,11 @@ class Timers:
         await allowed.wait_value(True)
         while True:
             self._news = trio.Event()
-            self._next_us = self._wake_due()
+            try:
+                self._next_us = self._wake_due()
+            except AppendOutcomeUnknown as error:  # the look failed for once; what is due stays on record
+                log.warning("what is due could not be read, and is looked for again: %s", error)
+                self._next_us = self._clock.now_us() + _FIRST_PATIENCE_US
             await self._sleep_or_news()
 
     def note(self, due_us: int) -> None:
