@@ -1,0 +1,60 @@
+"""Which tests belong to which modules. Within them coverage chooses, mutant by mutant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.project.tree import TREE as ROOT
+
+from .places import Mutant, Source
+
+AREAS: dict[str, tuple[str, ...]] = {
+    "events": ("tests/history", "tests/codec/test_frames.py", "tests/codec/test_lines.py"),
+    "codec": ("tests/codec",),
+    "kernel": ("tests/kernel", "tests/replay"),
+    "replay": ("tests/replay", "tests/engine/test_children.py", "tests/engine/test_signals.py"),
+    "journal": (
+        "tests/journal",
+        "tests/cli/test_repair.py",
+        "tests/engine/test_rows_follow_from_events.py",
+        "tests/engine/test_chains.py",
+        "tests/engine/test_children.py",
+        "tests/engine/test_starting.py",
+        "tests/engine/test_store_faults.py",
+    ),
+    "recovery": (
+        "tests/engine/test_recovery_windows.py",
+        "tests/engine/test_chains.py",
+        "tests/engine/test_children.py",
+        "tests/engine/test_quarantine.py",
+        "tests/engine/test_signals.py",
+        "tests/engine/test_faults.py",
+        "tests/engine/test_timers.py",
+    ),
+    "supervision": ("tests/supervision",),
+    "stores": ("tests/stores",),
+}
+"""An area is a module or a package of aion_trio; its tests are files and directories.
+
+Tests that belong to one area alone may lie in `tests/mutation/test_AREA.py`."""
+
+LEFT_OUT = ("test_lmdb_soak.py", "test_chapter.py", "tests/supervision/test_simulation.py::test_every_mutant")
+"""Tests that take long and prove what others prove in less time."""
+
+
+def mutants_of(area: str) -> list[Mutant]:
+    """All mutants of an area, in the order of its files."""
+    place = ROOT / "aion_trio" / area
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    return [mutant for file in files for mutant in Source.read(module_name(file), file.resolve()).mutants()]
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def paths_for(area: str) -> list[str]:
+    """Arguments for pytest."""
+    own = f"tests/mutation/test_{area}.py"
+    return [*AREAS[area], *([own] if (ROOT / own).is_file() else [])]

@@ -1,0 +1,173 @@
+"""pytest, collected once; each mutant is tried in a child that is forked with everything imported.
+
+The tests that pass over the mutant's lines are run, killers of earlier mutants and quick ones first, to the first
+failure. A mutant in what runs at import, or one that survives in lines that run at import as well, is tried in a
+child that imports the package anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import hypothesis
+import pytest
+from coverage import Coverage
+
+from .areas import LEFT_OUT
+from .children import Limit, forked
+from .places import Mutant
+from .planting import Finder, Loaded
+
+ARGUMENTS = [
+    "-q",
+    "-s",
+    "-p",
+    "no:cacheprovider",
+    "-o",
+    "timeout=0",
+    "--hypothesis-profile=mutation",
+    "-W",
+    "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
+]
+AT_IMPORT = ""
+THIRD_PARTIES = ("attrs", "cattrs", "cbor2", "hypothesis.stateful", "lmdb", "msgspec", "pydantic", "pytest_trio.plugin", "trio.testing")
+
+
+def prepare() -> None:
+    """Hypothesis as a mutant needs it: the same examples each time, nothing remembered, no shrinking.
+
+    Third parties are imported here, so that no child does it for itself.
+    """
+    for name in THIRD_PARTIES:
+        importlib.import_module(name)
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("mutation", database=None, derandomize=True, deadline=None, phases=phases)
+    hypothesis.settings.load_profile("mutation")
+
+
+@dataclass
+class Survey:
+    """What the healthy run told: seconds of each test, and which tests pass over a line of a file."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def tests_over(self, mutant: Mutant) -> set[str]:
+        """The tests that run the mutant's statement; all of them for what runs at import."""
+        if not mutant.deep:
+            return set(self.seconds)
+        lines = self.lines.get(str(mutant.source.path), {})
+        return {test for line in mutant.lines for test in lines.get(line, ())} - {AT_IMPORT}
+
+    def runs_at_import(self, mutant: Mutant) -> bool:
+        lines = self.lines.get(str(mutant.source.path), {})
+        return not mutant.deep or any(AT_IMPORT in lines.get(line, ()) for line in mutant.lines)
+
+
+class _Reports:
+    """Notes the first failure, and ends the run with it."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid or "collection")
+
+
+class Warm(_Reports):
+    """The plugin of the process with everything imported; its `work` has it instead of the run of the tests."""
+
+    def __init__(self, work: Callable[[Warm], Any], sources: Sequence[str]) -> None:
+        super().__init__()
+        self._work = work
+        self._coverage = Coverage(data_file=None, include=list(sources), config_file=False)
+        self._coverage.start()
+        self.items: dict[str, pytest.Item] = {}
+        self.result: Any = None
+
+    @pytest.hookimpl
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._coverage.stop()
+        left_out = lambda name: any(each in name for each in LEFT_OUT)  # noqa: E731
+        self.items = {item.nodeid: item for item in session.items if not left_out(item.nodeid)}
+        self.result = self._work(self)
+        return True
+
+    def survey(self, limit: Limit) -> Survey:
+        """All tests on healthy code, in a child, because what they leave behind is not for forking."""
+        survey = forked(self._surveyed, limit)
+        if not isinstance(survey, Survey):
+            raise RuntimeError(f"the healthy tests did not end: {survey}")
+        return survey
+
+    def _surveyed(self) -> Survey:
+        survey = Survey()
+        self._coverage.start()
+        for name, item in self.items.items():
+            self._coverage.switch_context(name)
+            begun = process_time()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            survey.seconds[name] = process_time() - begun
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        for file in data.measured_files():
+            survey.lines[str(Path(file).resolve())] = data.contexts_by_lineno(file)
+        survey.failed = self.failed
+        return survey
+
+    def first_failure(self, loaded: Loaded, mutant: Mutant | None, order: Iterable[str]) -> str | None:
+        """The first of the tests that fails with the mutant in the loaded package; run it in a child."""
+        if mutant is not None:
+            loaded.plant(mutant)
+        for name in order:
+            item = self.items[name]
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if self.failed:
+                return self.failed[0]
+        return None
+
+
+class Anew(_Reports):
+    """The plugin of a child that imports the package with a mutant in it: the given tests, in that order."""
+
+    def __init__(self, order: Collection[str]) -> None:
+        super().__init__()
+        self._order = {name: number for number, name in enumerate(order)}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        yield
+        items[:] = sorted((item for item in items if item.nodeid in self._order), key=lambda item: self._order[item.nodeid])
+
+
+def failure_anew(mutant: Mutant | None, order: Sequence[str]) -> str | None:
+    """The first test that fails when the package is imported with the mutant in it; run it in a child."""
+    if mutant is not None:
+        sys.meta_path.insert(0, Finder(mutant))
+    plugin = Anew(order)
+    files = list(dict.fromkeys(name.partition("::")[0] for name in order))
+    status = pytest.main([*ARGUMENTS, "-x", *files], plugins=[plugin])
+    return plugin.failed[0] if plugin.failed else None if status == 0 else f"pytest ended with {int(status)}"
+
+
+def warmly(tests: Sequence[str], sources: Sequence[str], work: Callable[[Warm], Any]) -> Any:
+    """What `work` makes of a process that has collected the tests."""
+    plugin = Warm(work, sources)
+    status = pytest.main([*ARGUMENTS, *tests], plugins=[plugin])
+    if plugin.failed or plugin.result is None:
+        raise RuntimeError(f"collection failed ({int(status)}): {plugin.failed}")
+    return plugin.result
