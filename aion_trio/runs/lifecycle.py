@@ -186,17 +186,24 @@ def terminate(turn: Turn, message: Terminate) -> None:
 
 
 def parent_request(turn: Turn, message: ParentRequest) -> None:
-    """Cancel or terminate the child as its parent owes it; to another chain of the same id it does not apply (C3)."""
+    """Cancel or terminate the child as its parent owes it; to another chain of the same id it does not apply (C3).
+
+    A child that has continued as new and whose successor has not started is not over: the request waits for the successor.
+    """
     if not turn.record.exists:
         owner = message.closes.owner
         assert owner is not None
         waiting = turn.services.journal.obligation(owner, ObligationKind.CHILD_START, command_of(message.closes.row))
         turn.answer(message, Effect.MOOT if waiting is None else Effect.LATER)
         return
-    turn.closes.append(message.closes)
     turn.advance()
     root = turn.root()
-    applies = root is not None and root[9] == message.parent and turn.projection.open
+    concerns = root is not None and root[9] == message.parent
+    if concerns and turn.projection.status is WorkflowStatus.CONTINUED_AS_NEW:
+        turn.answer(message, Effect.LATER)
+        return
+    turn.closes.append(message.closes)
+    applies = concerns and turn.projection.open
     if applies and message.terminate:
         turn.close([ev.WORKFLOW_TERMINATED, turn.now_us(), message.reason])
     elif applies and turn.projection.cancel_requested is None:
