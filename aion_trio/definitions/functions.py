@@ -50,7 +50,7 @@ class WorkflowDefinition(Generic[P, R]):
     fn: Callable[P, Coroutine[Any, Any, R]]
 
     def __init__(self, typed: TypedFunction, name: str, version: int = 1, timeout_us: int | None = None) -> None:
-        self._typed = typed
+        self.typed = typed
         self.fn = typed.fn
         self.name, self.version, self.timeout_us = name, version, timeout_us
         _look_like(self, typed.fn)
@@ -72,27 +72,27 @@ class WorkflowDefinition(Generic[P, R]):
     def with_options(self, *, timeout: Seconds | None = None) -> WorkflowDefinition[P, R]:
         """A copy for one call, with another run time-out."""
         timeout_us = self.timeout_us if timeout is None else microseconds(timeout, f"workflow {self.name}: timeout")
-        return WorkflowDefinition(self._typed, self.name, self.version, timeout_us)
+        return WorkflowDefinition(self.typed, self.name, self.version, timeout_us)
 
     def require_resolved(self) -> None:
         """Make the converters if they are not made yet; UnsupportedTypeError if that cannot be done."""
-        _ = self._typed.signature
+        _ = self.typed.signature
 
     def encode_input(self, args: Sequence[object]) -> bytes:
         """The encoded arguments (K3: deterministic, before any payload codec); InvalidInputError names what does not fit."""
-        return self._typed.signature.arguments.encode(args)
+        return self.typed.signature.arguments.encode(args)
 
     def decode_input(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an encoding."""
-        return self._typed.signature.arguments.decode(data)
+        return self.typed.signature.arguments.decode(data)
 
     def encode_result(self, value: object) -> bytes:
         """The encoded result; InvalidInputError if it does not fit the annotation."""
-        return self._typed.signature.result.encode(value)
+        return self.typed.signature.result.encode(value)
 
     def decode_result(self, data: bytes) -> R:
         """The result of an encoding."""
-        result: R = self._typed.signature.result.decode(data)
+        result: R = self.typed.signature.result.decode(data)
         return result
 
 
@@ -116,7 +116,7 @@ class ActivityDefinition(Generic[P, R]):
 
     def __init__(self, typed: TypedFunction, name: str, settings: ActivitySettings | None = None) -> None:
         settings = ActivitySettings() if settings is None else settings
-        self._typed, self._settings = typed, settings
+        self.typed, self._settings = typed, settings
         self.fn = typed.fn
         self.name = name
         self.queue, self.raises = settings.queue, settings.raises
@@ -160,27 +160,27 @@ class ActivityDefinition(Generic[P, R]):
             options = replace(options, retry=retry)
         chosen = self.queue if queue is None else require_queue(queue, f"activity {self.name}")
         settings = replace(self._settings, options=options, queue=chosen)
-        return ActivityDefinition(self._typed, self.name, settings)
+        return ActivityDefinition(self.typed, self.name, settings)
 
     def require_resolved(self) -> None:
         """Make the converters if they are not made yet; UnsupportedTypeError if that cannot be done."""
-        _ = self._typed.signature
+        _ = self.typed.signature
 
     def encode_input(self, args: Sequence[object]) -> bytes:
         """The encoded arguments (K3: deterministic, before any payload codec); InvalidInputError names what does not fit."""
-        return self._typed.signature.arguments.encode(args)
+        return self.typed.signature.arguments.encode(args)
 
     def decode_input(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of an encoding."""
-        return self._typed.signature.arguments.decode(data)
+        return self.typed.signature.arguments.decode(data)
 
     def encode_result(self, value: object) -> bytes:
         """The encoded result; InvalidInputError if it does not fit the annotation."""
-        return self._typed.signature.result.encode(value)
+        return self.typed.signature.result.encode(value)
 
     def decode_result(self, data: bytes) -> R:
         """The result of an encoding."""
-        result: R = self._typed.signature.result.decode(data)
+        result: R = self.typed.signature.result.decode(data)
         return result
 
 

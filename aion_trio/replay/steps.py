@@ -36,7 +36,8 @@ class Steps:
 
     async def call_activity(self, definition: Any, args: tuple[Any, ...]) -> Any:
         """Run an activity and return its result; its failure is raised."""
-        encoded = definition.encode_input(args)
+        signature = definition.typed.signature  # not `encode_input` and `decode_result`: two calls more at every step of a replay
+        encoded = signature.arguments.encode(args)
         kernel, ledger = self._kernel, self._ledger
         task = kernel.current
         if task is None or task.scope._cancelled or kernel.closing:
@@ -61,7 +62,7 @@ class Steps:
                 ledger.at = at = at + 2
                 if at > ledger.low:
                     ledger.turn_page()
-                return definition.decode_result(self._unwrap(payload))
+                return signature.result.decode(self._unwrap(payload))
             ledger.size_bytes += len(encoded)
             ledger.advance()
             kernel.charge()
@@ -73,7 +74,7 @@ class Steps:
         except self._cancelled:
             self._run.emit([ev.ACTIVITY_CANCELLED, kernel.time_us, ordinal])
             raise
-        return definition.decode_result(self._unwrap(payload))
+        return signature.result.decode(self._unwrap(payload))
 
     def _schedule(self, definition: Any, encoded: bytes) -> Raw:
         run = self._run
