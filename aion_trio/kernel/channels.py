@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .context import current_kernel, current_task
 from .sync import WaitQueue
@@ -55,9 +55,9 @@ class _End(Generic[T]):
                 queue.remove(task)
                 task.kernel.reschedule(task, Raise(task.kernel.errors.closed_resource()))
 
-    def close(self) -> None:
-        """Close this end; closing twice is fine."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # each end has its own
+
+        def close(self) -> None: ...
 
     async def aclose(self) -> None:
         """Close this end; a checkpoint."""
@@ -119,6 +119,7 @@ class MemorySendChannel(_End[T]):
         return MemorySendChannel(self._channel)
 
     def close(self) -> None:
+        """Close this end; closing twice is fine."""
         if self._closed:
             return
         self._closed = True
@@ -180,6 +181,7 @@ class MemoryReceiveChannel(_End[T]):
         return MemoryReceiveChannel(self._channel)
 
     def close(self) -> None:
+        """Close this end; closing twice is fine."""
         if self._closed:
             return
         self._closed = True

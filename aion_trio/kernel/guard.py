@@ -17,7 +17,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 from ..errors import WorkflowRuleError
-from .context import local, set_aside
+from .context import current_kernel, local, set_aside
 
 LIBRARY = "aion"
 _MISSING: Any = object()
@@ -51,9 +51,7 @@ def refuse(what: str, advice: str) -> NoReturn:
 
 
 def _first_iteration(agen: Any) -> None:
-    kernel = local.kernel
-    if kernel is not None:
-        kernel.keep_asyncgen(agen)
+    current_kernel().keep_asyncgen(agen)
 
 
 class Guard:

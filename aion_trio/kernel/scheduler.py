@@ -125,10 +125,6 @@ class Kernel:
             scope.cancel_from("deadline")
         return bool(scopes)
 
-    def refuel(self) -> None:
-        """A new step begins."""
-        self.fuel = self.full_tank
-
     def run(self) -> None:
         """Step tasks until every one is parked; raises the fault if the step is void."""
         runq = self.runq
@@ -188,7 +184,8 @@ class Kernel:
                 lock.break_off()
         if nursery is not None:
             nursery.child_ended(task, exc)
-        elif task.on_exit is not None:
+        else:
+            assert task.on_exit is not None  # `spawn` gave it
             try:
                 task.on_exit(value, exc)
             except Fault:

@@ -188,8 +188,8 @@ class Lock:
         task = current_task()
         if self._owner is not task:
             raise RuntimeError("can't release a Lock you don't own")
-        if task.held is not None:
-            task.held.pop(self, None)
+        assert task.held is not None  # `_own` made it
+        del task.held[self]
         self._owner = None
         if self._waiting:
             heir, _ = self._waiting.first()
