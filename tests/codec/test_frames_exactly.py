@@ -27,11 +27,11 @@ def test_a_set_in_attributes_is_written_in_the_order_of_its_encoded_elements(cod
 @pytest.mark.parametrize("raw", [[TIMER_FIRED, "5", 1], [TIMER_FIRED, True, 1], [TIMER_FIRED, None, 1], ["14", 5, 1]])
 def test_an_event_whose_code_or_time_is_no_number_is_no_event(raw: list[Any]) -> None:
     """J7."""
-    with pytest.raises(JournalFormatError, match="^a frame holds something else than an event$"):
+    with pytest.raises(JournalFormatError, match=r"^a frame holds something else than an event$"):
         event_of(raw, 1)
 
 
 def test_an_event_that_was_cut_behind_its_time_is_told_by_its_name() -> None:
     """J7."""
-    with pytest.raises(JournalFormatError, match="^TimerFired has 0 of its 1 fields$"):
+    with pytest.raises(JournalFormatError, match=r"^TimerFired has 0 of its 1 fields$"):
         decode_frame(cbor2.dumps([TIMER_FIRED, 5]), 1)

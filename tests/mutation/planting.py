@@ -27,11 +27,13 @@ class Loaded:
     def __init__(self) -> None:
         self._functions: dict[tuple[str, str, int], list[FunctionType]] = {}
         paths: dict[str, str] = {}
+        gc.unfreeze()
         for each in gc.get_objects():
             if type(each) is FunctionType:
                 file = each.__code__.co_filename
                 path = paths.get(file) or paths.setdefault(file, str(Path(file).resolve()))
                 self._functions.setdefault((path, each.__code__.co_qualname, each.__code__.co_firstlineno), []).append(each)
+        gc.freeze()
 
     def plant(self, mutant: Mutant) -> None:
         """Give every function of the mutant's module the mutant's code. ValueError where one cannot take it."""

@@ -7,6 +7,7 @@ child that imports the package anew.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
@@ -49,6 +50,7 @@ def prepare() -> None:
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile("mutation", database=None, derandomize=True, deadline=None, phases=phases)
     hypothesis.settings.load_profile("mutation")
+    gc.freeze()
 
 
 @dataclass
@@ -104,6 +106,7 @@ class Warm(_Reports):
         self._coverage.stop()
         left_out = lambda name: any(each in name for each in LEFT_OUT)  # noqa: E731
         self.items = {item.nodeid: item for item in session.items if not left_out(item.nodeid)}
+        gc.freeze()  # a child's collector has nothing to find in what it was born with
         self.result = self._work(self)
         return True
 
