@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_a_fault_reaches_functions_that_were_made_before(tmp_path: Path) -> None
     answer: FunctionType = space["answer"]
     constants = [each for each in mutants(tmp_path, first.source.path.read_text()) if "return:" in each.name]
     Loaded().plant(constants[0])
+    gc.unfreeze()
     assert answer() is None
 
 
