@@ -12,13 +12,14 @@ from ...definitions import Registry, WorkflowDefinition
 from ...errors import AionError
 from ...journal.verification import verify_journal
 from ...replay import World
-from ...stores import MemoryStore
+from ...stores import Store
 from ...stores.contract import ObligationKind, WorkflowKey
 from ..replaying import RecordedRun, replay_run
+from .payloads import CODEC
 from .records import COMMANDS, ENDS, Ran, Records, ordinal_of
 
 
-def faults_at_any_time(store: MemoryStore, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]]) -> Iterator[str]:
+def faults_at_any_time(store: Store, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]]) -> Iterator[str]:
     """Everything that is wrong with a journal between two lives."""
     for finding in verify_journal(store):
         yield f"verify: workflow {finding.workflow_id!r}: {finding.what}"
@@ -160,9 +161,9 @@ KIND_OF_END = {
 }
 
 
-def faults_of_replay(store: MemoryStore, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]]) -> Iterator[str]:
+def faults_of_replay(store: Store, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]]) -> Iterator[str]:
     """Every run replays from its history (K1, K3)."""
-    world = World(Registry(workflows))
+    world = World(Registry(workflows), CODEC)
     for workflow_id, runs in records.runs.items():
         key = WorkflowKey("default", workflow_id)
         owed = any(row.kind is ObligationKind.STEP for row in store.obligations_of(key))

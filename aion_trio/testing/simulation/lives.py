@@ -13,12 +13,13 @@ from trio.testing import wait_all_tasks_blocked
 
 from ...definitions import WorkflowDefinition
 from ...engine import Engine, EngineConfig, open_engine
-from ...errors import JournalFullError
+from ...errors import AppendOutcomeUnknown, JournalFullError
 from ...seams import Ids
-from ...stores import Fault, FaultyStore, MemoryStore, StoreFailed, StoreFull
+from ...stores import Fault, FaultyStore, Store, StoreError, StoreFailed, StoreFull
 from ..doubles import AnyActivity, Perform, stand_ins
 from .clients import Client
 from .nodes import parts_of
+from .payloads import Mask
 
 Last = Callable[[Engine], Awaitable[None]]
 End = Literal["commit", "time", "stop", "calm"]
@@ -54,7 +55,7 @@ class LifePlan:
     It `end`s at its commit number `at` (not made, or made and not acknowledged: `after`), at the time `at` by a crash or by
     an orderly stop, or not before its clients are done. `faults` fail single commits, `full` is when and for how long (seconds)
     there is no room for any, `without` names what is not
-    loaded: a type, `type 2` for one version, or an activity.
+    loaded: a type, `type 2` for one version, or an activity. `masked` says whether a payload codec is applied.
     """
 
     end: End = "calm"
@@ -67,10 +68,21 @@ class LifePlan:
     idle_after: float = 60.0
     resident_limit: int = 10_000
     task_limit: int = 1000
+    masked: bool = False
+
+
+READS = ("head", "history", "summary", "runs", "mark", "obligation", "obligations", "obligations_of")
+"""The reads of a store that may fail."""
 
 
 def make_plan(rng: random.Random) -> LifePlan:
     """A random life."""
+    plan = _make_plan(rng)
+    reads = [Fault(rng.choice(READS), rng.choice([1, rng.randint(1, 10), rng.randint(1, 100)]), StoreError("simulated: it cannot be read"))]
+    return replace(plan, faults=(*plan.faults, *reads * (rng.random() < 0.2)))
+
+
+def _make_plan(rng: random.Random) -> LifePlan:
     end: End = rng.choice(["commit", "commit", "commit", "time", "time", "stop"])
     at = rng.choice([1, 2, 3, rng.randint(1, 10), rng.randint(1, 80)]) if end == "commit" else rng.choice([0.0, 0.5, 1.0, 2.0, 7.5, 61.0])
     return LifePlan(
@@ -84,6 +96,7 @@ def make_plan(rng: random.Random) -> LifePlan:
         rng.choice([0.1, 1.0, 60.0]),
         rng.choice([1, 2, 5, 1000]),
         rng.choice([1, 3, 1000]),
+        rng.random() < 0.3,
     )
 
 
@@ -106,7 +119,9 @@ class Lived:
     died: bool = False
     opened: bool = False
     refused: bool = False
-    """It was not opened: there was no room for what its recovery had to record."""
+    """It was not opened: there was no room for what its recovery had to record, or the journal could not be read."""
+    unread: bool = False
+    """A read of the store failed."""
     commits: int = 0
     recovery_commits: int = 0
     seconds_to_stop: float = 0.0
@@ -118,7 +133,7 @@ class Lived:
 class Stage:
     """What lasts from life to life."""
 
-    store: MemoryStore
+    store: Store
     clock: SimulatedClock
     ids: Ids
     workflows: Sequence[WorkflowDefinition[..., Any]]
@@ -130,7 +145,7 @@ class Stage:
         self.clock.skew_us = plan.skew_us
         config = replace(
             EngineConfig(), clock=self.clock, ids=self.ids, idle_after=plan.idle_after, resident_limit=plan.resident_limit,
-            task_limit=plan.task_limit,
+            task_limit=plan.task_limit, payload_codecs=(Mask(plan.masked),),
         )  # fmt: skip
         loaded = [each for each in self.workflows if not {each.name, f"{each.name} {each.version}"} & plan.without]
         served = [each for each in self.activities if each.name not in plan.without]
@@ -157,9 +172,10 @@ async def live(stage: Stage, plan: LifePlan, clients: Sequence[Client], last: La
                 ended_at = trio.current_time()
             nursery.cancel_scope.cancel()
     except BaseException as error:  # the crash, and whatever else was going on when it came
-        lived.refused = not lived.opened and _only_full(error)
+        lived.refused = not lived.opened and _is_excused(error, plan)
         if not store.crashed and not lived.refused:
             lived.error = error
+    lived.unread = _was_unread(plan, store)
     lived.died, lived.commits = store.crashed, _commits(store)
     lived.seconds_to_stop = 0.0 if store.crashed else trio.current_time() - ended_at
     return lived
@@ -170,9 +186,18 @@ def _commits(store: FaultyStore) -> int:
     return store.calls.get("apply", 0)
 
 
-def _only_full(error: BaseException) -> bool:
-    parts = parts_of(error)
-    return all(map(_only_full, parts)) if parts else isinstance(error, JournalFullError)
+def _was_unread(plan: LifePlan, store: FaultyStore) -> bool:
+    """Whether a read failed; where the store has healed from being full, that is not known any more."""
+    planned = any(fault.operation in READS for fault in plan.faults)
+    return planned and plan.full is None and not any(fault.operation in READS for fault in store.pending)
+
+
+def _is_excused(error: BaseException, plan: LifePlan) -> bool:
+    """Whether an engine may refuse to open with this: there was no room for its recovery, or the journal could not be read."""
+    if parts := parts_of(error):
+        return all(_is_excused(part, plan) for part in parts)
+    unread = any(fault.operation in READS for fault in plan.faults)
+    return isinstance(error, JournalFullError) or (unread and isinstance(error, AppendOutcomeUnknown))
 
 
 async def _act(plan: LifePlan, clients: Sequence[Client], engine: Engine, last: Last | None) -> None:
@@ -202,7 +227,7 @@ async def _fill(store: FaultyStore, after: float, seconds: float) -> None:
     store.heal()
 
 
-async def recover_only(stage: Stage, store: MemoryStore, perform: Perform) -> None:
+async def recover_only(stage: Stage, store: Store, perform: Perform) -> None:
     """Open an engine, let it recover, and leave."""
     async with stage.open(store, LifePlan(), perform):
         await wait_all_tasks_blocked()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from ... import events as ev
 from .clients import Operation, SignalIt
 from .lives import Lived
+from .payloads import is_masked
 from .records import Ran, Records
 
 Points = set[str]
@@ -49,15 +50,19 @@ OF_A_LIFE: dict[str, Callable[[Lived], bool]] = {
     "a child's result was swept": lambda lived: any(report.results_delivered for report in lived.reports),
     "a wake-up was due at boot": lambda lived: any(report.wakeups_due for report in lived.reports),
     "activities were resumed": lambda lived: any(report.activities_resumed for report in lived.reports),
+    "a read failed while an engine opened": lambda lived: lived.unread and not lived.opened,
+    "a read failed in an open engine": lambda lived: lived.unread and lived.opened,
     "a workflow was quarantined at boot": lambda lived: any(report.quarantined for report in lived.reports),
 }
 """What one life shows."""
 
 OF_ALL = (
+    "one run has masked payloads and others",
     "a signal came before its target's first event",
     "a child was recorded and never started",
     "a client asked twice for one thing that was done",
     "a prefix of the journal was taken over",
+    "the journal lay on a disk",
 )
 POINTS = (*OF_A_RUN, *OF_A_LIFE, *OF_ALL)
 
@@ -67,6 +72,8 @@ def points_of(records: Records, lives: Sequence[Lived], operations: Iterable[Ope
     found = {name for name, shows in OF_A_RUN.items() for run in records.every_run() if shows(run)}
     found |= {name for name, shows in OF_A_LIFE.items() for lived in lives if shows(lived)}
     found |= set(_between(records))
+    if any(len({is_masked(raw[3]) for raw in run.of(ev.SIGNAL_RECEIVED, ev.ACTIVITY_COMPLETED)}) > 1 for run in records.every_run()):
+        found.add("one run has masked payloads and others")
     for operation in operations:
         if isinstance(operation, SignalIt) and operation.with_request and operation.asked.tries > 1 and operation.asked.acknowledged:
             found.add("a client asked twice for one thing that was done")

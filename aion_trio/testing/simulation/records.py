@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ... import events as ev
-from ...codec import decode
 from ...events import FIELD_NAMES, Raw
 from ...stores import Store
 from ..comparison import histories
+from .payloads import value_of
 
 COMMANDS = {ev.ACTIVITY_SCHEDULED, ev.TIMER_STARTED, ev.CHILD_WORKFLOW_STARTED, ev.SIGNAL_SENT}
 """Commands that something comes of."""
@@ -51,7 +51,7 @@ class Ran:
     @property
     def arguments(self) -> list[Any]:
         """Its input: the program, and what its predecessors received."""
-        return [*decode(self.raws[0][7])]
+        return [*value_of(self.raws[0][7])]
 
     @property
     def closing(self) -> Raw | None:

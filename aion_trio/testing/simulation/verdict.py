@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ... import events as ev
-from ...codec import decode
 from ...definitions import WorkflowDefinition
 from ...events import Raw
 from ...journal.verification import verify_journal
-from ...stores import MemoryStore
+from ...stores import Store
 from ..life import left_owed
 from .clients import AwaitIt, CancelIt, Operation, QueryIt, SignalIt, StartIt, TerminateIt
 from .laws import faults_of_replay
 from .nodes import Wrong
+from .payloads import value_of
 from .programs import continues_beside_others, judge_failure, judge_result, successors_of
 from .records import Ran, Records
 
@@ -24,7 +24,7 @@ TOLD_WITHIN_US = 20_000 * 1_000_000
 POLICIES = {0: "terminate", 1: "cancel", 2: "abandon"}
 
 
-def faults_at_rest(store: MemoryStore, records: Records, operations: Sequence[Operation]) -> Iterator[str]:
+def faults_at_rest(store: Store, records: Records, operations: Sequence[Operation]) -> Iterator[str]:
     """Everything that is wrong once all is closed."""
     yield from left_owed(store)
     yield from _outcomes(records)
@@ -37,15 +37,18 @@ def faults_at_rest(store: MemoryStore, records: Records, operations: Sequence[Op
     yield from _queries_never_go_back(operations)
 
 
-def faults_of_takeover(store: MemoryStore, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]]) -> Iterator[str]:
-    """Everything that is wrong where prefixes of histories were taken over, each cut where it fell, and brought to an end."""
+def faults_of_takeover(
+    store: Store, records: Records, workflows: Iterable[WorkflowDefinition[..., Any]], heads: Mapping[str, int]
+) -> Iterator[str]:
+    """Everything that is wrong where prefixes of histories were taken over, each cut at its head, and brought to an end."""
     for finding in verify_journal(store):
         yield f"verify: workflow {finding.workflow_id!r}: {finding.what}"
-    yield from _outcomes(records)
+    yield from _outcomes(records, heads)
     yield from faults_of_replay(store, records, workflows)
 
 
-def _outcomes(records: Records) -> Iterator[str]:
+def _outcomes(records: Records, heads: Mapping[str, int] | None = None) -> Iterator[str]:
+    """What the model forbids. A history that was cut at its head may have lost a request that stood in one append with the cut."""
     for workflow_id, runs in records.runs.items():
         closing = runs[-1].closing
         if closing is None or closing[0] == ev.WORKFLOW_CONTINUED_AS_NEW:
@@ -53,13 +56,13 @@ def _outcomes(records: Records) -> Iterator[str]:
     for chain in records.every_chain():
         for number, run in enumerate(chain):
             try:
-                _judge_run(run, chain[number + 1] if number + 1 < len(chain) else None)
+                _judge_run(run, chain[number + 1] if number + 1 < len(chain) else None, (heads or {}).get(run.workflow_id))
             except Wrong as wrong:
                 yield f"the model: {run.workflow_id!r}, run that starts at event {run.first_seq}: {wrong}"
         yield from _received_in_order(chain)
 
 
-def _judge_run(run: Ran, successor: Ran | None) -> None:
+def _judge_run(run: Ran, successor: Ran | None, cut_at: int | None = None) -> None:
     """Raise `Wrong` unless the run's program can have ended as it did (the oracle)."""
     closing = run.closing
     if closing is None:
@@ -67,11 +70,13 @@ def _judge_run(run: Ran, successor: Ran | None) -> None:
     program, _ = run.arguments
     match closing[0]:
         case ev.WORKFLOW_COMPLETED:
-            judge_result(program, run.started[3], decode(closing[2]))
+            judge_result(program, run.started[3], value_of(closing[2]))
         case ev.WORKFLOW_FAILED:
             judge_failure(program, closing[2][2])
         case ev.WORKFLOW_CONTINUED_AS_NEW:
             _judge_successor(run, program, closing, successor)
+            if successor is not None and (cut_at is None or not _is_cut(successor, cut_at)):
+                _judge_carried_cancel(closing, successor)
         case ev.WORKFLOW_CANCELLED:
             if not any(True for _ in run.of(ev.CANCEL_REQUESTED)):
                 raise Wrong("cancelled, and nobody asked for it")
@@ -80,7 +85,7 @@ def _judge_run(run: Ran, successor: Ran | None) -> None:
 
 
 def _judge_successor(run: Ran, program: Any, closing: Raw, successor: Ran | None) -> None:
-    rest = decode(closing[3])[0]
+    rest = value_of(closing[3])[0]
     if (rest, closing[4]) not in [(node, None if type_name == run.started[2] else type_name) for node, type_name in successors_of(program)]:
         raise Wrong(f"continued as new with {rest!r} ({closing[4]})")
     if successor is None:
@@ -90,6 +95,14 @@ def _judge_successor(run: Ran, program: Any, closing: Raw, successor: Ran | None
         raise Wrong(f"the successor started otherwise than was recorded: {started}, {closing}")
     if started[11] != run.started[11] or started[10] != run.started[10]:
         raise Wrong("N1: the successor lost the run's time-out or parent-close policy")
+
+
+def _is_cut(successor: Ran, cut_at: int) -> bool:
+    """Whether the history that was taken over ended in this run."""
+    return successor.first_seq <= cut_at < successor.first_seq + len(successor.raws)
+
+
+def _judge_carried_cancel(closing: Raw, successor: Ran) -> None:
     ended_at_once = successor.closing is not None and not any(True for _ in successor.of(*ev.STIMULI - {ev.WORKFLOW_STARTED}))
     if closing[6] is not None and not ended_at_once and not any(raw[2] == closing[6] for raw in successor.of(ev.CANCEL_REQUESTED)):
         raise Wrong("N1: the successor lost a cancel request")
@@ -103,11 +116,11 @@ def _received_in_order(chain: Sequence[Ran]) -> Iterator[str]:
     arrived: dict[str, list[str]] = {"go": [], "side": []}
     for run in chain:
         for raw in run.of(ev.SIGNAL_RECEIVED):
-            arrived[raw[2]].append(decode(raw[3]))
+            arrived[raw[2]].append(value_of(raw[3]))
     closing = chain[-1].closing
     beside = any(continues_beside_others(run.arguments[0]) for run in chain)
     if closing is not None and closing[0] == ev.WORKFLOW_COMPLETED:
-        for name, texts in decode(closing[2])[2].items():
+        for name, texts in value_of(closing[2])[2].items():
             came = iter(arrived[name])
             in_order = all(text in came for text in texts)
             if not in_order or (not beside and texts != arrived[name][: len(texts)]):
@@ -215,7 +228,7 @@ def _start(operation: StartIt, records: Records) -> Iterator[str]:
 
 def _signal(operation: SignalIt, records: Records) -> Iterator[str]:
     asked = operation.asked
-    received = Counter(decode(raw[3]) for run in records.runs.get(operation.target, ()) for raw in run.of(ev.SIGNAL_RECEIVED))
+    received = Counter(value_of(raw[3]) for run in records.runs.get(operation.target, ()) for raw in run.of(ev.SIGNAL_RECEIVED))
     count = received[operation.text]
     most = min(asked.tries, 1) if operation.with_request else asked.tries
     least = 1 if asked.acknowledged else 0
@@ -235,7 +248,7 @@ def _awaited(operation: AwaitIt, records: Records) -> Iterator[str]:
         closing = found[-1].closing
         if closing is None:
             continue
-        if kind == "completed" and closing[0] == ev.WORKFLOW_COMPLETED and decode(closing[2]) == value:
+        if kind == "completed" and closing[0] == ev.WORKFLOW_COMPLETED and value_of(closing[2]) == value:
             return
         if ENDED_WITH.get(closing[0]) == kind:
             return

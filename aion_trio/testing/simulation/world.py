@@ -25,6 +25,7 @@ from .clients import TRY_AGAIN, Client, Operation, make_clients, operations_of
 from .laws import faults_at_any_time
 from .lives import STOPPED_WITHIN, Last, LifePlan, Lived, SimulatedClock, Stage, live, make_plan, recover_only
 from .nodes import Maker, parts_of
+from .places import DiskJournal, journal_of
 from .programs import WORKFLOWS
 from .rare import points_of
 from .records import Records
@@ -73,23 +74,24 @@ def simulate(seed: int, size: Size | None = None) -> Verdict:
 
 
 async def _simulate(seed: int, size: Size) -> Verdict:
-    world = _World(seed, size)
-    try:
-        with trio.fail_after(PATIENCE):
-            await world.run()
-    except trio.TooSlowError:
-        world.verdict.faults.append("bounded stop: the simulation does not come to an end")
-    return world.verdict
+    with journal_of(random.Random(f"simulation {seed} place")) as store:
+        world = _World(seed, size, store)
+        try:
+            with trio.fail_after(PATIENCE):
+                await world.run()
+        except trio.TooSlowError:
+            world.verdict.faults.append("bounded stop: the simulation does not come to an end")
+        return world.verdict
 
 
 class _World:
     """The journal and what lasts beside it; one life follows the other."""
 
-    def __init__(self, seed: int, size: Size) -> None:
+    def __init__(self, seed: int, size: Size, store: MemoryStore | DiskJournal) -> None:
         rng = random.Random(f"simulation {seed}")
         self._size = size
         self.verdict = Verdict(seed)
-        store, clock = MemoryStore(), SimulatedClock()
+        self._journal, clock = store, SimulatedClock()
         self._effects = WatchedEffects(store, "default", clock)
         self._stage = Stage(store, clock, SeededIds(seed), WORKFLOWS, ACTIVITIES, self._effects.perform)
         maker = Maker(rng, TARGETS[: size.targets])
@@ -128,6 +130,8 @@ class _World:
         return random.Random(f"simulation {self.verdict.seed} {what} {number}")
 
     async def _live(self, plan: LifePlan, last: Last | None = None) -> None:
+        if isinstance(self._journal, DiskJournal):
+            self._journal.begin_life()
         lived = await live(self._stage, plan, self._clients, last)
         self._lives.append(lived)
         if lived.error is not None:
@@ -135,8 +139,10 @@ class _World:
         if lived.seconds_to_stop > STOPPED_WITHIN:
             self.verdict.faults.append(f"life {len(self._lives)} took {lived.seconds_to_stop} s to stop")
         self._found(surprise for client in self._clients for surprise in client.surprises)
-        store = self._stage.store
-        self._found(faults_at_any_time(store, Records(store), WORKFLOWS))
+        self._found(faults_at_any_time(self._journal, Records(self._journal), WORKFLOWS))
+        if isinstance(self._journal, DiskJournal):
+            self._found(self._journal.faults())
+            self.verdict.points.add("the journal lay on a disk")
         if self._chance("twice", len(self._lives)).random() < 0.3:
             await self._recover_twice()
 
@@ -198,10 +204,11 @@ class _World:
             lines = list(export_lines(self._stage.store, key))
             import_lines(store, lines[: chance.randint(1, len(lines))])
         stage = Stage(store, SimulatedClock(), SeededIds(self.verdict.seed + 1), WORKFLOWS, ACTIVITIES, run_function)
+        heads = {key.workflow_id: store.head(key) for key in each_key(store)}
         lived = await live(stage, LifePlan(skew_us=2 * round(PATIENCE * 1e6)), (), partial(self._settle, foreign=True))
         if lived.error is not None:
             self.verdict.faults.append(f"the other journal raised {_told(lived.error)}")
-        self._found(f"taken over: {what}" for what in faults_of_takeover(store, Records(store), WORKFLOWS))
+        self._found(f"taken over: {what}" for what in faults_of_takeover(store, Records(store), WORKFLOWS, heads))
         self.verdict.points.add("a prefix of the journal was taken over")
 
     def _count(self, records: Records, plans: Sequence[LifePlan]) -> None:
