@@ -117,7 +117,7 @@ def record(directory: Path, seed: int, steps: int, without: str = "") -> Recordi
     }
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    recording = Recording(target, seed, steps, _calls(trace.read_bytes()))
+    recording = Recording(target, seed, steps, calls_of(trace.read_bytes()))
     require_complete(recording)
     return recording
 
@@ -150,12 +150,15 @@ def resize(image: bytearray, size: int) -> None:
     image.extend(bytes(size - len(image)))
 
 
-def _calls(trace: bytes) -> tuple[Call, ...]:
+def calls_of(trace: bytes) -> tuple[Call, ...]:
+    """The calls in a trace. Raises `AssertionError` for one that ends early or says what the recorder does not say."""
     calls: list[Call] = []
     at = 0
     while at < len(trace):
+        assert at + _HEAD.size <= len(trace), "the trace ends early"
         op, synchronous, offset, length = _HEAD.unpack_from(trace, at)
         at += _HEAD.size
+        assert at + length <= len(trace), "the trace ends early"
         calls.append(_call(op, bool(synchronous), offset, trace[at : at + length]))
         at += length
     return tuple(calls)
@@ -170,7 +173,7 @@ def _call(op: bytes, synchronous: bool, offset: int, data: bytes) -> Call:
         case b"T":
             return Truncate(offset)
         case b"D":
-            return SyncNames(data.decode())
+            return SyncNames(os.fsdecode(data))
         case b"A":
             return Acknowledge(offset)
         case _:
@@ -178,6 +181,6 @@ def _call(op: bytes, synchronous: bool, offset: int, data: bytes) -> Call:
 
 
 __all__ = [
-    "Acknowledge", "Call", "Recording", "Sync", "SyncNames", "Truncate", "Write", "compile_recorder", "obstacle", "overwrite",
+    "Acknowledge", "Call", "Recording", "Sync", "SyncNames", "Truncate", "Write", "calls_of", "compile_recorder", "obstacle", "overwrite",
     "record", "resize",
 ]  # fmt: skip
