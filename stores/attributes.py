@@ -35,8 +35,14 @@ def encode_value(value: AttributeValue) -> bytes:
 
 
 def decode_value(data: bytes) -> AttributeValue:
-    """The value that `encode_value` was given; times come back in UTC."""
-    tag, body = data[0], data[1:]
+    """The value that `encode_value` was given; times come back in UTC. ValueError, IndexError or struct.error for other bytes."""
+    try:
+        return _value(data[0], data[1:])
+    except OverflowError as error:  # a float of more than eight bytes, a time that is no date
+        raise ValueError(f"no attribute value: {error}") from None
+
+
+def _value(tag: int, body: bytes) -> AttributeValue:
     if tag == _TEXT:
         return body.decode()
     if tag in (_TRUE, _FALSE):

@@ -7,7 +7,7 @@ on when they are read, so that any number of events is decoded by one call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -83,10 +83,18 @@ def completed(raw: Any) -> Raw:
 
 
 def event_of(raw: Raw, seq: int) -> Event:
-    """The object of a raw event, for people."""
+    """The object of a raw event, for people. JournalFormatError for a time that is none."""
     raw = completed(raw)
-    event: Event = CLASSES[raw[0]](seq, datetime_of(raw[1]), *raw[2:])
+    event: Event = CLASSES[raw[0]](seq, recorded_at(raw), *raw[2:])
     return event
+
+
+def recorded_at(raw: Raw) -> datetime:
+    """When a raw event was recorded. JournalFormatError for microseconds that no date has, as only damaged bytes hold."""
+    try:
+        return datetime_of(raw[1])
+    except OverflowError:
+        raise JournalFormatError(f"{name_of(raw[0])} was recorded {raw[1]} microseconds after 1970, which is no date") from None
 
 
 def raw_of(event: Event) -> Raw:

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, get_type_hints
 
-from aion_trio.codec.frames import completed
+from aion_trio.codec.frames import completed, recorded_at
 from aion_trio.codec.misfit import Misfit
 from aion_trio.codec.narrow import is_dict, is_list, is_set
 from aion_trio.codec.plain import decode, encode
@@ -39,13 +39,13 @@ Line = tuple[str, str, int, Raw]
 
 
 def to_line(workflow_id: str, namespace: str, seq: int, raw: Raw) -> str:
-    """The line of an event, without a line end."""
-    code, at = raw[0], raw[1]
+    """The line of an event, without a line end. JournalFormatError for a time that is none."""
+    code = raw[0]
     line: dict[str, Any] = {
         "workflow_id": workflow_id,
         "namespace": namespace,
         "seq": seq,
-        "at": datetime_of(at).isoformat(timespec="microseconds"),
+        "at": recorded_at(raw).isoformat(timespec="microseconds"),
         "type": CLASSES[code].__name__,
     }
     for name, value in zip(FIELD_NAMES[code], raw[2:], strict=True):

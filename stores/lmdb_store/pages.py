@@ -55,7 +55,8 @@ class Pages:
     """The pages of one committed state, while a snapshot keeps them from being used again."""
 
     def __init__(self, fd: int, page_bytes: int, last: int) -> None:
-        self._fd, self._page_bytes, self._last = fd, page_bytes, last
+        self._fd, self._page_bytes = fd, page_bytes
+        self._last = min(last, os.fstat(fd).st_size // page_bytes)  # a damaged header may tell of more than any file holds
 
     def trees(self, main: Tree, on_gap: Gap) -> list[Tree]:
         """The trees that have a name, which lie in the main tree."""
