@@ -111,7 +111,7 @@ def _call(node: ast.Call, message: bool) -> Iterator[Variant]:
             continue
         yield "argument swap", "", None, ast.Call(node.func, swapped, node.keywords)
     for number, keyword in enumerate(node.keywords):
-        if keyword.arg is not None:
+        if keyword.arg is not None and ast.unparse(keyword) != "strict=False":  # what `zip` does anyway
             rest = [*node.keywords[:number], *node.keywords[number + 1 :]]
             yield "argument left out", "", None, ast.Call(node.func, node.args, rest)
 
