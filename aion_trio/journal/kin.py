@@ -23,11 +23,12 @@ class Kin:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._found: list[Finding] = []
+        self._seen: set[WorkflowKey] = set()
         self._asked: set[WorkflowKey] = set()  # open workflows that have a request to cancel on record
         self._cancels: list[tuple[WorkflowKey, WorkflowKey, bytes]] = []
 
     def note(self, fold: Folded) -> None:
-        """Take a workflow whose history could be read."""
+        """Take a workflow whose history could be read; they come in the order in which the ids were first seen."""
         projection = fold.projection
         if projection.open and projection.cancel_requested is not None:
             self._asked.add(fold.key)
@@ -38,6 +39,7 @@ class Kin:
         if projection.open:
             for ordinal in projection.children:
                 self._closing_of(fold, ordinal)
+        self._seen.add(fold.key)
 
     def faults(self) -> Iterator[Finding]:
         """What was lost between histories."""
@@ -57,10 +59,17 @@ class Kin:
         if fold.projection.open and fold.projection.current.run_no == run_no:
             return False  # an open run records what became of its signals
         target = self._summary(fold.key, fields[1])
-        if target is None or target.status in _OVER:
+        if target is None or target.status in _OVER or not self._was_there_before(fold.key, str(fields[1]), target):
             return True
         name = sender_mark([fold.key.workflow_id, fields[2], ordinal])
         return self._store.mark(WorkflowKey(fold.key.namespace, str(fields[1])), name) is not None
+
+    def _was_there_before(self, sender: WorkflowKey, target_id: str, target: Summary) -> bool:
+        """Whether a target was known before its sender and is in its first run: else a signal may have been refused.
+
+        A sender that has closed records no refusal. The order in which ids were first seen decides, since clocks go back.
+        """
+        return target.run_no == 1 and WorkflowKey(sender.namespace, target_id) in self._seen
 
     def _cancel_settled(self, fold: Folded, row: bytes, fields: list[Any]) -> bool:
         child = self._summary(fold.key, fields[1])
