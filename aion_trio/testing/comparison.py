@@ -46,11 +46,12 @@ class Told(NamedTuple):
         return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self.fields)})"
 
 
-def histories(store: Store) -> dict[str, list[Raw]]:
-    """The events of every workflow id of a store."""
+def histories(store: Store, namespace: str = "default") -> dict[str, list[Raw]]:
+    """The events of every workflow id of one namespace."""
     return {
         key.workflow_id: [raw for frame in each_frame(store, key) for raw in decode_frame(frame.data, frame.count)]
         for key in each_key(store)
+        if key.namespace == namespace
     }
 
 

@@ -44,7 +44,7 @@ class WatchedEffects:
         owed = self._store.obligation(key, ObligationKind.ACTIVITY, row_of(run.run_no, info.ordinal))
         if owed is not None:
             return bool(fields_of(owed.payload)[1] == info.attempt)
-        raws = histories(self._store)[info.workflow_id][run.first_seq - 1 : run.last_seq or None]
+        raws = histories(self._store, self._namespace)[info.workflow_id][run.first_seq - 1 : run.last_seq or None]
         if any(raw[0] in _OUTCOMES and raw[2] == info.ordinal for raw in raws):
             return False
         return bool(raws[-1][1] >= self._clock.now_us())
@@ -63,7 +63,7 @@ class WatchedEffects:
     def _missing(self) -> Iterator[str]:
         """What the journal says was done was done."""
         done = {attempt.info.idempotency_key for attempt in self._attempts.all if attempt.returned}
-        for workflow_id, raws in histories(self._store).items():
+        for workflow_id, raws in histories(self._store, self._namespace).items():
             run_id = ""
             for raw in raws:
                 if raw[0] == ev.WORKFLOW_STARTED:

@@ -120,11 +120,11 @@ def faults_of_journal(store: Store) -> list[str]:
     return [f"verify: workflow {finding.workflow_id!r}: {finding.what}" for finding in verify_journal(store)]
 
 
-def left_owed(store: Store) -> list[str]:
-    """What closed workflows still owe."""
+def left_owed(store: Store, namespace: str = "default") -> list[str]:
+    """What closed workflows of one namespace still owe."""
     found: list[str] = []
     for key, records in dump(store).items():
-        if records.summary is None or records.summary.closed_us:
+        if key.namespace == namespace and (records.summary is None or records.summary.closed_us):
             found += [f"workflow {key.workflow_id!r} is closed and still owes {row.kind.name}" for row in records.obligations]
     return found
 

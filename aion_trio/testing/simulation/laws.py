@@ -165,7 +165,7 @@ def faults_of_replay(store: Store, records: Records, workflows: Iterable[Workflo
     """Every run replays from its history (K1, K3)."""
     world = World(Registry(workflows), CODEC)
     for workflow_id, runs in records.runs.items():
-        key = WorkflowKey("default", workflow_id)
+        key = WorkflowKey(records.namespace, workflow_id)
         owed = any(row.kind is ObligationKind.STEP for row in store.obligations_of(key))
         for run in runs:
             try:

@@ -139,13 +139,14 @@ class Stage:
     workflows: Sequence[WorkflowDefinition[..., Any]]
     activities: Sequence[AnyActivity]
     perform: Perform
+    namespace: str = "default"
 
     def open(self, store: Any, plan: LifePlan, perform: Perform | None = None) -> Any:
         """An engine as the plan wants it."""
         self.clock.skew_us = plan.skew_us
         config = replace(
             EngineConfig(), clock=self.clock, ids=self.ids, idle_after=plan.idle_after, resident_limit=plan.resident_limit,
-            task_limit=plan.task_limit, payload_codecs=(Mask(plan.masked),),
+            task_limit=plan.task_limit, namespace=self.namespace, payload_codecs=(Mask(plan.masked),),
         )  # fmt: skip
         loaded = [each for each in self.workflows if not {each.name, f"{each.name} {each.version}"} & plan.without]
         served = [each for each in self.activities if each.name not in plan.without]

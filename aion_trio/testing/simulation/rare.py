@@ -63,6 +63,7 @@ OF_ALL = (
     "a client asked twice for one thing that was done",
     "a prefix of the journal was taken over",
     "the journal lay on a disk",
+    "two namespaces shared a journal",
 )
 POINTS = (*OF_A_RUN, *OF_A_LIFE, *OF_ALL)
 

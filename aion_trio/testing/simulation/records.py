@@ -79,10 +79,11 @@ def ordinal_of(raw: Raw) -> int:
 
 
 class Records:
-    """All histories of a journal, by workflow id: chains of runs."""
+    """All histories of one namespace of a journal, by workflow id: chains of runs."""
 
-    def __init__(self, store: Store) -> None:
-        self.histories: Mapping[str, Sequence[Raw]] = histories(store)
+    def __init__(self, store: Store, namespace: str = "default") -> None:
+        self.namespace = namespace
+        self.histories: Mapping[str, Sequence[Raw]] = histories(store, namespace)
         self.runs: dict[str, list[Ran]] = {}
         for workflow_id, raws in self.histories.items():
             self.runs[workflow_id] = list(_runs(workflow_id, raws))

@@ -27,7 +27,7 @@ POLICIES = {0: "terminate", 1: "cancel", 2: "abandon"}
 def faults_at_rest(store: Store, records: Records, operations: Sequence[Operation]) -> Iterator[str]:
     """Everything that is wrong once all is closed."""
     yield from left_owed(store)
-    yield from _outcomes(records)
+    yield from outcomes(records)
     yield from _causes(records, operations)
     yield from _orphans(records)
     yield from _outlived(records)
@@ -43,11 +43,11 @@ def faults_of_takeover(
     """Everything that is wrong where prefixes of histories were taken over, each cut at its head, and brought to an end."""
     for finding in verify_journal(store):
         yield f"verify: workflow {finding.workflow_id!r}: {finding.what}"
-    yield from _outcomes(records, heads)
+    yield from outcomes(records, heads)
     yield from faults_of_replay(store, records, workflows)
 
 
-def _outcomes(records: Records, heads: Mapping[str, int] | None = None) -> Iterator[str]:
+def outcomes(records: Records, heads: Mapping[str, int] | None = None) -> Iterator[str]:
     """What the model forbids. A history that was cut at its head may have lost a request that stood in one append with the cut."""
     for workflow_id, runs in records.runs.items():
         closing = runs[-1].closing

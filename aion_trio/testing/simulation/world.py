@@ -5,14 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import trio
-from trio.testing import wait_all_tasks_blocked
 
-from ...engine import Engine
-from ...errors import AionError
-from ...history import WorkflowStatus
 from ...journal.transfer import export_lines, import_lines
 from ...stores import MemoryStore, copy_records, dump, each_key
 from ...stores.contract import WorkflowKey
@@ -21,22 +16,22 @@ from ..doubles import never, run_function
 from ..effects import WatchedEffects
 from ..life import SeededIds
 from ..virtual import run_virtual
-from .clients import TRY_AGAIN, Client, Operation, make_clients, operations_of
+from .clients import Client, Operation, make_clients, operations_of
 from .laws import faults_at_any_time
 from .lives import STOPPED_WITHIN, Last, LifePlan, Lived, SimulatedClock, Stage, live, make_plan, recover_only
+from .neighbours import Neighbour
 from .nodes import Maker, parts_of
 from .places import DiskJournal, journal_of
 from .programs import WORKFLOWS
 from .rare import points_of
 from .records import Records
-from .steps import ACTIVITIES, SIGNALS
+from .settling import Settling
+from .steps import ACTIVITIES
 from .verdict import faults_at_rest, faults_of_takeover
 
 TARGETS = ("red", "blue", "green", "white", "black")
 PATIENCE = 400 * 86_400.0
 """Seconds of virtual time within which everything ends."""
-ROUNDS = 120
-"""How often waiting workflows get one more signal of each name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +93,7 @@ class _World:
         clients = make_clients(rng, maker, size.clients, size.operations)
         kept = [[each for each in client.operations if each.number not in size.without_operations] for client in clients]
         self._clients = [Client(operations) for operations in kept]
+        self._neighbour = Neighbour(seed, store, clock, TARGETS[: size.targets]) if Neighbour.lives_beside(seed) else None
         self._lives: list[Lived] = []
 
     @property
@@ -107,19 +103,26 @@ class _World:
 
     async def run(self) -> None:
         """Some disturbed lives, a last one in peace, and the judgement."""
+        if self._neighbour is not None:
+            self._found(await self._neighbour.move_in())
         numbers = range(1, self._size.lives + 1)
         plans = [make_plan(self._chance("plan", number)) for number in numbers if number not in self._size.without_lives]
         for plan in plans:
             await self._live(plan)
             if self.verdict.faults:
                 return
-        await self._live(LifePlan(), self._settle)
+        settling = Settling(self._clients)
+        await self._live(LifePlan(), settling.settle)
+        self._found(settling.faults)
         if self.verdict.faults:
             return
         records = Records(self._stage.store)
         self._found(faults_at_rest(self._stage.store, records, self.operations))
         restarts = sum(len(plan.faults) for plan in plans)
         self._found(self._effects.faults(len(self._lives) + restarts))
+        if self._neighbour is not None and not self.verdict.faults:
+            self._found(await self._neighbour.finish())
+            self.verdict.points.add("two namespaces shared a journal")
         self._count(records, plans)
         chance = self._chance("elsewhere", 0)
         if not self.verdict.faults and chance.random() < 0.3:
@@ -140,6 +143,8 @@ class _World:
             self.verdict.faults.append(f"life {len(self._lives)} took {lived.seconds_to_stop} s to stop")
         self._found(surprise for client in self._clients for surprise in client.surprises)
         self._found(faults_at_any_time(self._journal, Records(self._journal), WORKFLOWS))
+        if self._neighbour is not None:
+            self._found(self._neighbour.touched())
         if isinstance(self._journal, DiskJournal):
             self._found(self._journal.faults())
             self.verdict.points.add("the journal lay on a disk")
@@ -164,52 +169,24 @@ class _World:
 
     # ---- the end
 
-    async def _settle(self, engine: Engine, *, foreign: bool = False) -> None:
-        """Wait until all is closed and nothing is owed; who waits for signals gets some.
-
-        In a `foreign` journal a child may be owed to a parent whose history does not reach to it, for ever.
-        """
-        pause = 1.0
-        for count in range(ROUNDS):
-            await wait_all_tasks_blocked()
-            if await self._at_rest(engine, foreign):
-                return
-            await trio.sleep(pause)
-            pause = min(2 * pause, 3600.0)
-            if count >= 3:
-                await self._pump(engine, count)
-
-    async def _at_rest(self, engine: Engine, foreign: bool) -> bool:
-        if await engine.count_workflows(status=WorkflowStatus.RUNNING) or any(client.current is not None for client in self._clients):
-            return False
-        owed = set(engine.journal.store.stats().obligations)
-        return not (owed - {"child_closed"} if foreign else owed)
-
-    async def _pump(self, engine: Engine, count: int) -> None:
-        """One more signal of each name for those that wait for nothing else: what is due or runs must go on by itself."""
-        async for summary in engine.list_workflows(status=WorkflowStatus.RUNNING):
-            if engine.journal.obligations_of(engine.key(summary.id)):
-                continue
-            for name, signal in SIGNALS.items():
-                try:
-                    await engine.handle(summary.id).signal(signal, f"pump-{count}", request_id=f"pump-{count}-{name}")
-                except AionError as error:
-                    if isinstance(error, TRY_AGAIN):
-                        self.verdict.faults.append(f"{type(error).__name__} in the last life: {error}")
-
     async def _elsewhere(self, chance: random.Random) -> None:
         """Another journal takes prefixes of the histories over, and brings them to an end that the model allows."""
         store = MemoryStore()
-        for key in each_key(self._stage.store):
+        for key in self._keys():
             lines = list(export_lines(self._stage.store, key))
             import_lines(store, lines[: chance.randint(1, len(lines))])
         stage = Stage(store, SimulatedClock(), SeededIds(self.verdict.seed + 1), WORKFLOWS, ACTIVITIES, run_function)
         heads = {key.workflow_id: store.head(key) for key in each_key(store)}
-        lived = await live(stage, LifePlan(skew_us=2 * round(PATIENCE * 1e6)), (), partial(self._settle, foreign=True))
+        settling = Settling(foreign=True)
+        lived = await live(stage, LifePlan(skew_us=2 * round(PATIENCE * 1e6)), (), settling.settle)
+        self._found(settling.faults)
         if lived.error is not None:
             self.verdict.faults.append(f"the other journal raised {_told(lived.error)}")
         self._found(f"taken over: {what}" for what in faults_of_takeover(store, Records(store), WORKFLOWS, heads))
         self.verdict.points.add("a prefix of the journal was taken over")
+
+    def _keys(self) -> list[WorkflowKey]:
+        return [key for key in each_key(self._journal) if key.namespace == "default"]
 
     def _count(self, records: Records, plans: Sequence[LifePlan]) -> None:
         verdict = self.verdict
