@@ -72,7 +72,6 @@ class Nursery:
             raise_in_own_context(rest)
         finally:
             del rest, exc, tb
-        return False
 
     async def _body_ended(self, exc: BaseException | None) -> BaseException | None:
         if exc is not None:
@@ -158,9 +157,7 @@ class Nursery:
                 if status.value is not _UNSET:  # a plain function called started() before its coroutine ran
                     status.move()
         except BaseExceptionGroup as group:
-            if len(group.exceptions) != 1:
-                raise
-            error = group.exceptions[0]
+            (error,) = group.exceptions  # of the one child, or of the call that was to make it
             try:
                 raise_in_own_context(error)
             finally:

@@ -176,8 +176,8 @@ class Kernel:
             error.__context__ = exc
             exc = error
         members = task.scope._members
-        if members is not None:
-            members.pop(task, None)
+        assert members is not None
+        members.pop(task, None)
         task.coro = None
         if task.held:
             for lock in task.held:

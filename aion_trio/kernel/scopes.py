@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from math import inf, isnan
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from .context import current_kernel, current_task, local
 
@@ -94,7 +94,6 @@ class CancelScope:
         if rest is exc:
             return False
         raise_in_own_context(rest)
-        return False
 
     def close(self, exc: BaseException | None) -> BaseException | None:
         """Leave the scope; what is left of `exc` once this scope's own cancellation is taken out of it."""
@@ -129,14 +128,17 @@ class CancelScope:
         return exc
 
     def _unlink(self, members: dict[Task | CancelScope, None], parent: CancelScope) -> None:
-        if parent._members is not None:
-            parent._members.pop(self, None)
-        if members:  # misnesting: what is left inside stays cancelled, and linked to nobody
-            self._abandon()
-            self._cancel_called = True
-            self._push_down()
-        self._members = None
+        assert parent._members is not None  # a scope that has members keeps them, even if it was left before them
+        parent._members.pop(self, None)
         self._disarm()
+        if not members:
+            self._members = None
+            return
+        # Misnesting: what is left inside stays cancelled and linked to nobody; it may still enter and leave scopes.
+        self._abandon()
+        self._cancel_called = True
+        self._push_down()
+        self._parent = None
 
     def _abandon(self) -> None:
         self._abandoned = True
@@ -290,7 +292,7 @@ def split_group(group: Any, types: Any) -> tuple[BaseException | None, BaseExcep
     return matching, rest
 
 
-def raise_in_own_context(error: BaseException) -> None:
+def raise_in_own_context(error: BaseException) -> NoReturn:
     """Raise `error` without the exception that is being handled becoming its `__context__`."""
     context = error.__context__
     try:

@@ -78,10 +78,9 @@ class Task:
     def move_to(self, scope: CancelScope) -> None:
         """Leave the scope that the task is directly in and be directly in this one."""
         here, there = self.scope._members, scope._members
-        if here is not None:
-            here.pop(self, None)
+        assert here is not None and there is not None
+        here.pop(self, None)
         self.scope = scope
-        assert there is not None
         there[self] = None
 
     def deliver_cancel(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from aion_trio.codec import decode_frame, encode_frame, event_of, frames, raw_of
 from aion_trio.errors import AionError, InvalidInputError, JournalFormatError, UnknownEventError
-from aion_trio.events import ACTIVITY_COMPLETED, CLASSES, TIMER_FIRED, WORKFLOW_STARTED, ActivityCompleted, Raw
+from aion_trio.events import ACTIVITY_COMPLETED, CLASSES, LATEST_US, TIMER_FIRED, WORKFLOW_STARTED, ActivityCompleted, Raw
 
 from .events import RAWS, raws_of
 
@@ -116,3 +116,10 @@ def test_attributes_that_are_not_plain_data_are_refused() -> None:
     raw: Raw = [26, 5, {"a": object()}, 0]
     with pytest.raises(InvalidInputError, match="found object"):
         encode_frame([raw])
+
+
+@pytest.mark.parametrize("us", [LATEST_US + 1, -(10**18)])
+def test_a_time_that_no_date_has_is_a_format_error(us: int) -> None:
+    """J7: only damaged bytes hold one."""
+    with pytest.raises(JournalFormatError, match=rf"^ActivityCompleted was recorded {us} microseconds after 1970, which is no date$"):
+        event_of([ACTIVITY_COMPLETED, us, 1, b"\x01", 1], 1)

@@ -102,3 +102,21 @@ def test_with_options_gives_a_copy_for_one_call() -> None:
 def test_with_options_refuses_what_the_decorator_refuses(options: Any) -> None:
     with pytest.raises(DefinitionError, match="activity fetch"):
         fetch.with_options(**options)
+
+
+@pytest.mark.parametrize("definition", [greet, fetch])
+def test_the_arguments_of_a_definition_come_back_as_they_went_in(definition: Any) -> None:
+    assert definition.decode_input(definition.encode_input(("a", 2))) == ("a", 2)
+    with pytest.raises(InvalidInputError, match=r"times: expected int, found str 'x'$"):
+        definition.encode_input(("a", "x"))
+
+
+def test_what_the_static_look_finds_is_looked_for_once() -> None:
+    """K7."""
+
+    @workflow
+    async def reads_a_file(name: str) -> str:
+        return open(name).read()  # noqa: ASYNC230  # it is looked at, and never called
+
+    assert [problem.what for problem in reads_a_file.problems] == ["_io.open"] or [p.what for p in reads_a_file.problems] == ["io.open"]
+    assert reads_a_file.problems is reads_a_file.problems

@@ -93,3 +93,15 @@ def test_a_malformed_declaration_is_refused(kind: Any) -> None:
             kind(name)
     with pytest.raises(UnsupportedTypeError, match=rf"{kind.__name__}\('x'\).*`type` cannot be stored"):
         kind("x", type)
+
+
+async def test_arrivals_can_be_iterated_from_where_they_are() -> None:
+    with inside_workflow():
+        arrivals, seen = aiter(anything), list[Any]()
+        async for value in arrivals:
+            seen.append(value)
+            break
+        async for value in arrivals:
+            seen.append(value)
+            break
+    assert seen == [1, 2]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aion_trio.definitions import RetryPolicy
+from aion_trio.definitions.policies import ActivityOptions
 from aion_trio.errors import DefinitionError, NonRetryableError
 
 RNG = random.Random(0)
@@ -108,3 +109,10 @@ def test_no_durable_form_is_one_attempt() -> None:
 def test_a_malformed_policy_is_refused_where_it_is_made(values: dict[str, Any], says: str) -> None:
     with pytest.raises(DefinitionError, match=says):
         RetryPolicy(**values)
+
+
+def test_no_policy_is_one_attempt() -> None:
+    """A3."""
+    policy = RetryPolicy(max_attempts=3)
+    assert ActivityOptions().policy.max_attempts == 1
+    assert ActivityOptions(retry=policy).policy is policy

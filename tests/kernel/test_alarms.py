@@ -107,3 +107,11 @@ def test_the_deadline_of_a_scope_that_ends_after_its_run_was_dropped_is_no_error
 )
 def test_seconds_are_whole_microseconds_to_the_nearest(seconds: float, us: int | None) -> None:
     assert us_of(seconds) == us
+
+
+def test_scopes_with_one_deadline_are_cleared_one_by_one() -> None:
+    alarms, first, second = Alarms(), CancelScope(), CancelScope()
+    numbers = [alarms.set_deadline(5, scope) for scope in (first, second)]
+    alarms.clear_deadline(5, numbers[0])
+    assert alarms.first() == (5, second)
+    assert alarms.take_deadlines(5) == [second]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
@@ -230,7 +231,7 @@ def test_checkpoints_of_all_kinds() -> None:
             seen.append("is shielded")
             await anyio.lowlevel.checkpoint_if_cancelled()
             seen.append("never")
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         with anyio.move_on_after(0.002) as scope:
             await anyio.sleep(inf)
         return [*seen, scope.cancelled_caught]
@@ -317,3 +318,51 @@ def test_a_task_that_ended_has_nothing_to_be_cancelled() -> None:
     play = Play(order, known=[charge]).start().complete(1, "x")
     assert play.result == [False, True]
     play.check()
+
+
+def test_a_body_that_was_cancelled_raises_its_own_cancelled() -> None:
+    async def main() -> bool:
+        seen: list[BaseException] = []
+        with anyio.CancelScope() as scope:
+            try:
+                async with anyio.create_task_group():
+                    scope.cancel()
+                    try:
+                        await anyio.sleep(1)
+                    except BaseException as exc:
+                        seen.append(exc)
+                        raise
+            except BaseException as exc:
+                seen.append(exc)
+                raise
+        return seen[0] is seen[1]
+
+    assert in_a_workflow(main) is True
+
+
+def test_children_start_as_they_are_where_anyio_has_no_task_handles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AnyIO before 4.14."""
+    monkeypatch.delattr(anyio, "TaskHandle", raising=False)
+    spec = importlib.util.spec_from_file_location("aion_trio.kernel.without_handles", anyio_backend.__file__)
+    assert spec is not None and spec.loader is not None
+    before: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(before)
+    before.TaskGroup.__abstractmethods__ = frozenset()  # those of the AnyIO that is installed
+
+    async def main() -> list[Any]:
+        seen: list[Any] = []
+
+        async def child(name: str, *, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+            task_status.started(f"{name} is ready")
+            await anyio.sleep(1)
+            seen.append(name)
+
+        group = before.TaskGroup()
+        with pytest.raises(RuntimeError, match="not active"):
+            group.start_soon(child, "a")
+        async with group:
+            group.start_soon(child, "a")
+            seen.append(await group.start(child, "b"))
+        return seen
+
+    assert in_a_workflow(main) == ["b is ready", "a", "b"]

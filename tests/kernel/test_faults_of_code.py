@@ -252,7 +252,7 @@ def _outer() -> Any:
 
 def _unset() -> Any:
     async def closes_over_nothing() -> Any:
-        return later  # type: ignore[name-defined]  # noqa: F821
+        return later  # type: ignore[name-defined]
 
     if sys.argv is None:
         later = 1  # type: ignore[unreachable]

@@ -296,3 +296,38 @@ def test_a_scope_that_is_cancelled_outside_of_any_task_says_no_task() -> None:
     kernel.root.cancel("from outside")
     assert (kernel.root._source, kernel.root._reason, kernel.root._source_task) == ("explicit", "from outside", None)
     assert kernel.root.cancel_called
+
+
+@in_both_worlds
+def test_a_nursery_whose_scope_a_child_left_is_an_error_and_not_a_crash(run: Runner) -> None:
+    """What the parent still runs stays cancelled, and it may enter scopes on its way out."""
+
+    async def main() -> list[str]:
+        seen: list[str] = []
+
+        async def parent() -> None:
+            async with durable.open_nursery() as nursery:
+
+                async def child() -> None:
+                    nursery.cancel_scope.__exit__(None, None, None)
+                    seen.append("left")
+
+                nursery.start_soon(child)
+                try:
+                    await durable.sleep(1)
+                finally:
+                    try:
+                        with durable.CancelScope(shield=True):
+                            await durable.sleep(1)
+                            seen.append("cleaned up")
+                    except Exception as exc:
+                        seen.append(repr(exc))
+
+        try:
+            async with durable.open_nursery() as outer:
+                outer.start_soon(parent)
+        except* RuntimeError as group:
+            seen += [type(e).__name__ for e in group.exceptions]
+        return seen
+
+    assert run(main) == ["left", "cleaned up", "RuntimeError"]

@@ -171,7 +171,7 @@ def test_who_comes_late_does_not_overtake_those_who_wait_for_a_token(run: Runner
 def test_an_event_is_equal_to_itself_alone_and_hashes_by_its_number() -> None:
     async def main() -> list[Any]:
         a, b = durable.Event(), durable.Event()
-        return [a == a, a == b, len({a, b, a}), hash(b) - hash(a)]  # noqa: PLR0124
+        return [a == a, a == b, len({a, b, a}), hash(b) - hash(a)]
 
     assert on_kernel(main) == [True, False, 2, 1]
 

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import pytest
+import trio
 
 import aion_trio as aion
 from aion_trio import durable, events as ev
@@ -101,7 +102,7 @@ def test_a_result_of_nobody_is_dropped_and_one_of_the_future_is_an_error() -> No
     async def order() -> str:
         with durable.move_on_after(1):
             await delivery("p")
-        return await approval.receive() and "done" or ""
+        return (await approval.receive() and "done") or ""
 
     play = Play(order, known=[delivery]).start().pass_time()
     assert play.names == ["ChildCancelRequested"]
@@ -314,3 +315,45 @@ def test_a_run_knows_the_time_that_was_applied_last() -> None:
     play.complete(1, "x")
     assert play.execution.time_us == START_US + 1_000_000
     play.execution.evict()
+
+
+def test_an_update_that_breaks_a_rule_makes_the_step_void() -> None:
+    """K7: nothing of it is recorded, neither an answer."""
+
+    @aion.workflow
+    async def order() -> None:
+        async def handle(place: str) -> int:
+            await trio.sleep(1)
+            return 1
+
+        readdress.serve(handle)
+        await approval.receive()
+
+    play = Play(order).start()
+    with pytest.raises(aion.WorkflowRuleError, match="a function of Trio was called"):
+        play.feed(ev.UPDATE_ACCEPTED, "u1", "readdress", encode("home"))
+    assert play.execution.take_outputs() == []
+    play.execution.evict()
+
+
+def test_a_shield_that_is_raised_while_a_call_takes_its_turn_lets_the_call_through() -> None:
+    """K8: a scope is looked at after the turn, as at every checkpoint."""
+
+    @aion.workflow
+    async def order() -> str:
+        async def raise_shield() -> None:
+            inner.shield = True
+
+        with durable.CancelScope() as outer:
+            async with durable.open_nursery() as nursery:
+                inner = durable.CancelScope()
+                outer.cancel()
+                with inner:
+                    nursery.start_soon(raise_shield)
+                    return await charge("a")
+        return "cancelled"
+
+    play = Play(order, known=[charge]).start()
+    assert play.names == ["ActivityScheduled"]
+    assert play.complete(1, "x").result == "x"
+    play.check()
