@@ -139,7 +139,7 @@ def siege(assault: Assault, longest: float) -> Toll:
 def repairs_in(log: Path) -> Counter[str]:
     """What the recoveries of all lives did."""
     repairs: Counter[str] = Counter()
-    for line in log.read_text().splitlines():
+    for line in log.read_text().replace("}{", "}\n{").splitlines():  # a kill may cut a line's end off
         if line.startswith("{") and line.endswith("}"):
             recovery = news_of(line)
             assert isinstance(recovery, Recovery) and not recovery.quarantined, line
