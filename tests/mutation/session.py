@@ -96,14 +96,14 @@ class Warm(_Reports):
     def __init__(self, work: Callable[[Warm], Any], sources: Sequence[str]) -> None:
         super().__init__()
         self._work = work
-        self._coverage = Coverage(data_file=None, include=list(sources), config_file=False)
-        self._coverage.start()
+        self._sources = list(sources)
+        self._imported = self._coverage()
         self.items: dict[str, pytest.Item] = {}
         self.result: Any = None
 
     @pytest.hookimpl
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        self._coverage.stop()
+        self._at_import = _lines_of(self._imported)
         left_out = lambda name: any(each in name for each in LEFT_OUT)  # noqa: E731
         self.items = {item.nodeid: item for item in session.items if not left_out(item.nodeid)}
         gc.freeze()  # a child's collector has nothing to find in what it was born with
@@ -117,19 +117,22 @@ class Warm(_Reports):
             raise RuntimeError(f"the healthy tests did not end: {survey}")
         return survey
 
+    def _coverage(self) -> Coverage:
+        coverage = Coverage(data_file=None, include=self._sources, config_file=False)
+        coverage.start()
+        return coverage
+
     def _surveyed(self) -> Survey:
-        survey = Survey()
-        self._coverage.start()
+        survey, coverage = Survey(), self._coverage()  # its database does not live through a fork
         for name, item in self.items.items():
-            self._coverage.switch_context(name)
+            coverage.switch_context(name)
             begun = process_time()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             survey.seconds[name] = process_time() - begun
-        self._coverage.stop()
-        data = self._coverage.get_data()
-        for file in data.measured_files():
-            survey.lines[str(Path(file).resolve())] = data.contexts_by_lineno(file)
-        survey.failed = self.failed
+        survey.lines, survey.failed = _lines_of(coverage), self.failed
+        for file, lines in self._at_import.items():
+            for line in lines:
+                survey.lines.setdefault(file, {}).setdefault(line, []).append(AT_IMPORT)
         return survey
 
     def first_failure(self, loaded: Loaded, mutant: Mutant | None, order: Iterable[str]) -> str | None:
@@ -142,6 +145,13 @@ class Warm(_Reports):
             if self.failed:
                 return self.failed[0]
         return None
+
+
+def _lines_of(coverage: Coverage) -> dict[str, dict[int, list[str]]]:
+    """The end of a measurement: for each file and line, the tests that ran it."""
+    coverage.stop()
+    data = coverage.get_data()
+    return {str(Path(file).resolve()): data.contexts_by_lineno(file) for file in data.measured_files()}
 
 
 class Anew(_Reports):
