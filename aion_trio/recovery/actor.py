@@ -8,6 +8,7 @@ import trio
 import trio_util
 
 from ..errors import JournalFullError
+from .collector import collector_at_rest
 from .courier import Courier
 from .report import Quarantined, RecoveryReport
 from .sweeps import Sweeps
@@ -50,7 +51,8 @@ class Recovery:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch)
             try:
-                outcome = await self._sweep()
+                with collector_at_rest():
+                    outcome = await self._sweep()
             except Exception as error:  # carried out of the nursery, which would put a group around it
                 outcome = error
             nursery.cancel_scope.cancel()
