@@ -1,6 +1,6 @@
 """Put faults in, by rule: ``python -m tests.mutation [AREA ...] [--sample 0.25] [--seed 1] [--records FILE] [--minutes N]``.
 
-Mutants that are on record are not tried again, except the survivors with ``--again``. Prints each survivor and a score
+Mutants that are on record are not tried again; with ``--again`` the survivors are, and no others. Prints each survivor and a score
 for each area. Nothing in the tree is written to.
 """
 
@@ -111,9 +111,11 @@ def forked_loudly(work):  # type: ignore[no-untyped-def]
     return said
 
 
-def chosen(area: str, options: argparse.Namespace) -> list[Mutant]:
-    """The area's sample: each module's share, the same for the same seed."""
+def chosen(area: str, options: argparse.Namespace, records: Records) -> list[Mutant]:
+    """The area's sample, the same for the same seed; or what is on record."""
     mutants = [mutant for mutant in mutants_of(area) if options.only in mutant.name]
+    if options.again:
+        return [mutant for mutant in mutants if mutant.name in records.trials]
     if options.sample >= 1:
         return mutants
     picked = random.Random(f"{options.seed} {area}").sample(range(len(mutants)), round(options.sample * len(mutants)))
@@ -127,14 +129,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="which share")
     parser.add_argument("--only", default="", help="mutants with this in their name")
     parser.add_argument("--records", type=Path, default=Path(tempfile.gettempdir()) / "aion-mutation.jsonl", help="where trials are noted")
-    parser.add_argument("--again", action="store_true", help="try those again that are on record as alive")
+    parser.add_argument("--again", action="store_true", help="try the survivors that are on record, and no others")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no trial after so long")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
     prepare()
     for area in options.areas or AREAS:
         records = Records(options.records)
-        mutants = chosen(area, options)
+        mutants = chosen(area, options, records)
         todo = [each for each in mutants if each.name not in records.trials or (options.again and records.trials[each.name].alive)]
         if todo and time.monotonic() < until:
             Campaign(area, todo, records, until).run()
