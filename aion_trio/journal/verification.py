@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import AionError
+from ..errors import AionError, JournalCorruptedError
 from ..stores import LmdbStore, StoreError
 from ..stores.contract import CorruptRecord, Finding, Mark, Obligation, ObligationKind, Open, Remedy, RunRow, Store, WorkflowKey
 from ..stores.dump import each_frame, each_key
@@ -72,7 +72,8 @@ def faults_of(store: Store, key: WorkflowKey, kin: Kin) -> Iterator[Finding]:
     except CorruptRecord:
         return
     except (AionError, StoreError) as error:
-        yield Finding(f"{type(error).__name__}: {error}", key.workflow_id, fold.projection.head, key.namespace, Remedy.RESTORE)
+        seq = error.seq if isinstance(error, JournalCorruptedError) and error.seq else fold.projection.head + 1
+        yield Finding(f"{type(error).__name__}: {error}", key.workflow_id, seq, key.namespace, Remedy.RESTORE)
         return
     kin.note(fold)
     for what in (*_summary_faults(store, fold), *_run_faults(store, fold), *_mark_faults(store, fold), *_obligation_faults(store, fold)):
