@@ -1,7 +1,8 @@
-"""Two commands for a bare clone; they need Python 3.11 or newer, its venv module, and a way to PyPI.
+"""Three commands for a bare clone; they need Python 3.11 or newer, its venv module, and a way to PyPI.
 
     python3 run.py demo [OPTIONS]    set up .venv and run the main job: orders, kills, recoveries, a count
     python3 run.py test [OPTIONS]    set up .check, build the wheel, and check and test the installed wheel
+    python3 run.py coverage [PART]   measure every branch of the modules that pyproject.toml lists by the tests that concern them
 
 Options go to `aion-trio demo` or to pytest. What is set up once is used again until pyproject.toml changes.
 """
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 PROJECT = ROOT / "pyproject.toml"
@@ -113,6 +115,35 @@ def test(options: list[str]) -> None:
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
+def coverage(parts: list[str]) -> None:
+    """Measure the tree, part by part; a branch that is not taken is a failure."""
+    import tomllib  # here, since an older Python has none and is told so in a sentence
+
+    bin_dir = open_venv(ROOT / ".check" / "venv", set_up_tools)
+    listed = tomllib.loads(PROJECT.read_text())["tool"]["aion-coverage"]
+    failed = [name for name in parts or listed if not is_covered(bin_dir / "python", name, listed[name])]
+    sys.exit(f"not covered: {', '.join(failed)}" if failed else 0)
+
+
+def is_covered(python: Path, name: str, part: dict[str, Any]) -> bool:
+    """Whether the tests of a part pass and take every branch of its modules that does anything on this Python."""
+    data = f"--data-file={ROOT / '.check' / f'coverage-{name}'}"
+    later = [module for module, since in part.get("since", {}).items() if sys.version_info < tuple(map(int, since.split(".")))]
+    modules = [f"--include={','.join(part['modules'])}", f"--omit={','.join(['tests/*', *later])}"]
+    tested = status_of(python, "-m", "coverage", "run", data, "-m", "pytest", "-q", *part["tests"])
+    report = ["--precision=2", "--fail-under=100", "--show-missing", "--skip-covered"]
+    return not tested and not status_of(python, "-m", "coverage", "report", data, *modules, *report)
+
+
+def nightly(options: list[str]) -> None:
+    """Build and install the wheel, and run what takes too long for every change."""
+    home = ROOT / ".check"
+    bin_dir = open_venv(home / "venv", set_up_tools)
+    install_wheel(bin_dir, with_tools=False)
+    os.environ["AION_TRIO_TREE"] = str(ROOT)
+    sys.exit(status_of(bin_dir / "python", "-m", "tests.nightly", *options, cwd=copy_tests(home)))
+
+
 def main() -> None:
     """Say what is wrong, or run the command."""
     if sys.version_info < (3, 11):
@@ -121,6 +152,8 @@ def main() -> None:
         demo(sys.argv[2:])
     elif sys.argv[1:2] == ["test"]:
         test(sys.argv[2:])
+    elif sys.argv[1:2] == ["coverage"]:
+        coverage(sys.argv[2:])
     else:
         print(__doc__)
         sys.exit(2)

@@ -33,6 +33,14 @@ def test_no_crash_loses_or_doubles_work_while_time_goes_on(chapter: str) -> None
     assert report.sound, report
 
 
+@pytest.mark.parametrize("chapter", ["letters", "generations"])
+def test_no_crash_at_all_loses_or_doubles_work(chapter: str) -> None:
+    """Every crash point of two chapters, and every one of the recoveries that follow."""
+    report = explore(chapter, CrashSearch(deaths=2))
+    assert report.sound, report
+    assert report.tried > 2 * report.commits - 1
+
+
 def test_every_commit_is_crashed_before_and_after() -> None:
     """Without a sample nothing is left out: two crashes for each commit, and those of the recoveries that follow."""
 

@@ -25,7 +25,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -57,15 +57,12 @@ def in_fork(task: Callable[[], object], log: Path, patience: float) -> int | Non
     if child == 0:
         status = 1
         try:
-            sink = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            os.dup2(sink, 1)
-            os.dup2(sink, 2)
-            task()
-            sys.stdout.flush()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
+            with log.open("a") as sink, redirect_stdout(sink), redirect_stderr(sink):
+                try:
+                    task()
+                    status = 0
+                except BaseException:
+                    traceback.print_exc()
         finally:
             os._exit(status)
     pidfd = os.pidfd_open(child)
