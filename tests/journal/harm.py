@@ -293,7 +293,7 @@ def harmed(journal: Path, owner: WorkflowKey | None = None) -> None:
 
 def tear(journal: Path, tree: str) -> None:
     """Half of a page in the middle of a tree is what the disk had before: nothing."""
-    page, size = _middle(journal, tree)
+    page, size = middle_page(journal, tree)
     data = bytearray((journal / "data.mdb").read_bytes())
     data[page * size : page * size + size // 2] = bytes(size // 2)
     (journal / "data.mdb").write_bytes(data)
@@ -301,7 +301,7 @@ def tear(journal: Path, tree: str) -> None:
 
 def torn_owners(journal: Path, sound: Path, tree: str) -> set[WorkflowKey]:
     """Those that have, or may have, rows of that tree on the page that `tear` tears; the sound journal says whose is which number."""
-    page, _ = _middle(journal, tree)
+    page, _ = middle_page(journal, tree)
     with _pages(journal) as (pages, trees_found, _):
         found = next(each for each in trees_found if each.name == tree.encode())
         keys = [bytes(at) for at, _ in pages.records(Tree(found.name, page, 1, 0), print)]
@@ -313,7 +313,8 @@ def torn_owners(journal: Path, sound: Path, tree: str) -> set[WorkflowKey]:
         return {owner for serial, owner in enumerate(store.keys(limit=10_000).keys, 1) if serial in around}
 
 
-def _middle(journal: Path, tree: str) -> tuple[int, int]:
+def middle_page(journal: Path, tree: str) -> tuple[int, int]:
+    """The number of a page in the middle of a tree, and the size of pages."""
     with _pages(journal) as (pages, found, size):
         root = next(each for each in found if each.name == tree.encode())
         assert root.depth == 2
