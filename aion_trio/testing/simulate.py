@@ -1,7 +1,8 @@
 """`python -m aion_trio.testing.simulate --seeds 0..1000`: simulate the whole engine, seed by seed.
 
 Exit status 0 if nothing was found, 1 if something was; each failing seed is one line that runs it again. Rare states
-that no seed reached are named at the end.
+that no seed reached are named at the end. With `--logbook FILE` each range of `--progress` seeds leaves a line in the file, and
+the same command goes on behind the last of them; several processes have a range and a file each.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..seams import SystemClock
 from .simulation.campaign import Campaign, judged, reproduce, shrunk
+from .simulation.logbook import Logbook
 from .simulation.rare import POINTS
 from .simulation.world import Size, Verdict
 
@@ -22,19 +25,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.getLogger("aion_trio").disabled = True  # what engines are made to suffer is no news
     size = Size(without_operations=options.without_operations, without_lives=options.without_lives)
-    campaign, clock = Campaign(), SystemClock()
+    logbook = Logbook(options.logbook) if options.logbook else None
+    clock = SystemClock()
     begun_us = clock.now_us()
-    for seed in options.seeds:
+    first, total = logbook.read(options.seeds) if logbook else (options.seeds.start, Campaign())
+    step = options.progress or len(options.seeds) or 1
+    for start in range(first, options.seeds.stop, step):
+        seeds = range(start, min(start + step, options.seeds.stop))
+        found = _run(seeds, size, options, options.failures - len(total.failures))
+        total.include(found)
+        if found.seeds == len(seeds) and logbook:
+            logbook.record(seeds, found)
+        if len(total.failures) >= options.failures:
+            break
+        if options.progress:
+            _say(f"... {total.seeds} seeds, {len(total.failures)} failed")
+    _tell(total, (clock.now_us() - begun_us) / 1e6)
+    return 1 if total.failures else 0
+
+
+def _run(seeds: range, size: Size, options: argparse.Namespace, failures: int) -> Campaign:
+    """Run some seeds, at most to so many failures."""
+    found = Campaign()
+    for seed in seeds:
         verdict = judged(seed, size)
-        campaign.add(verdict)
+        found.add(verdict)
         if verdict.faults:
             _tell_failure(verdict, shrunk(seed, size) if options.shrink else size)
-            if len(campaign.failures) >= options.failures:
+            if len(found.failures) >= failures:
                 break
-        if options.progress and campaign.seeds % options.progress == 0:
-            _say(f"... {campaign.seeds} seeds, {len(campaign.failures)} failed")
-    _tell(campaign, (clock.now_us() - begun_us) / 1e6)
-    return 1 if campaign.failures else 0
+    return found
 
 
 def _tell_failure(verdict: Verdict, size: Size) -> None:
@@ -64,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=_seeds, default=range(100), help="A..B (without B), or one seed; default 0..100")
     parser.add_argument("--failures", type=int, default=10, help="stop after so many failing seeds")
     parser.add_argument("--progress", type=int, default=0, metavar="N", help="say something every N seeds")
+    parser.add_argument("--logbook", type=Path, metavar="FILE", help="append a line for each such range, and go on behind those it has")
     parser.add_argument("--shrink", action="store_true", help="leave out what a failing seed does not need")
     parser.add_argument("--without-operations", type=_numbers, default=frozenset(), metavar="N,N", help="leave these operations out")
     parser.add_argument("--without-lives", type=_numbers, default=frozenset(), metavar="N,N", help="leave these lives out")

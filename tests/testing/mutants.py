@@ -13,10 +13,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from aion_trio import events as ev
+from aion_trio.history import WorkflowStatus
 from aion_trio.journal import Projection
 from aion_trio.recovery import courier, sweeps
 from aion_trio.replay import execution, mail
-from aion_trio.runs import actor, arrivals, births, messages, turn
+from aion_trio.runs import actor, arrivals, births, lifecycle, messages, turn
+from aion_trio.stores import LmdbStore
 from aion_trio.testing.simulation import simulate
 
 from .quiet import quiet
@@ -229,6 +231,34 @@ def an_outcome_is_looked_at_before_what_is_due() -> AbstractContextManager[None]
     return _both(_effect_of_message(messages.SignalOutcome, signal_outcome), _patched(turn.Turn, "arrive", arrive))
 
 
+def another_namespaces_work_is_swept() -> AbstractContextManager[None]:
+    def rows(self: Any, kind: Any, until_us: int | None = None) -> Any:
+        return self._journal.obligations(kind, until_us=until_us)
+
+    return _patched(sweeps.Sweeps, "_rows", rows)
+
+
+def a_page_on_the_disk_begins_one_row_late() -> AbstractContextManager[None]:
+    old = LmdbStore.summaries
+
+    def summaries(self: Any, where: Any, after: Any = None, limit: int = 1000, on_damage: Any = None) -> Any:
+        page = old(self, where, after, limit, on_damage)
+        return page if after is None else page._replace(entries=page.entries[1:])
+
+    return _patched(LmdbStore, "summaries", summaries)
+
+
+def a_child_between_two_runs_is_not_told() -> AbstractContextManager[None]:
+    def parent_request(turn: Any, message: Any) -> None:
+        if turn.record.exists and turn.projection.status is WorkflowStatus.CONTINUED_AS_NEW:
+            turn.closes.append(message.closes)
+            turn.answer(message, messages.Effect.SETTLED)
+            return
+        lifecycle.parent_request(turn, message)
+
+    return _effect_of_message(messages.ParentRequest, parent_request)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     a_row_is_not_closed,
     the_sender_of_a_signal_is_forgotten,
@@ -251,6 +281,9 @@ MUTANTS: tuple[Mutant, ...] = (
     what_was_owed_to_a_parent_stays_owed,
     signals_overtake_each_other,
     an_outcome_is_looked_at_before_what_is_due,
+    another_namespaces_work_is_swept,
+    a_page_on_the_disk_begins_one_row_late,
+    a_child_between_two_runs_is_not_told,
 )
 
 

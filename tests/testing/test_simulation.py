@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,23 @@ def test_a_failing_seed_is_one_line_and_can_be_shrunk(capsys: pytest.CaptureFixt
         assert command.main(["--seeds", "0"]) == 1
     assert "seed 0 fails: python -m aion_trio.testing.simulate --seeds 0\n" in capsys.readouterr().out
     assert reproduce(0, Size(without_operations=frozenset({2, 1}))).endswith("--seeds 0 --without-operations 1,2")
+
+
+def test_a_campaign_goes_on_behind_the_last_range_of_its_logbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logbook = tmp_path / "seeds"
+    arguments = ["--progress", "2", "--logbook", str(logbook)]
+    assert command.main(["--seeds", "10..12", *arguments]) == 0
+    with logbook.open("a") as file:
+        file.write('{"from": 12, "to')  # the process was killed while it wrote
+    capsys.readouterr()
+    with mutants.a_row_is_not_closed(), quiet():
+        assert command.main(["--seeds", "10..14", *arguments]) == 1
+    assert [json.loads(line)["from"] for line in logbook.read_text().splitlines() if line.endswith("}")] == [10, 12]
+    assert command.main(["--seeds", "10..14", *arguments]) == 1
+    told = capsys.readouterr().out
+    assert told.splitlines()[-len(POINTS) - 2].startswith("4 seeds in")
+
+
+@pytest.mark.parametrize("mutant", [mutants.another_namespaces_work_is_swept, mutants.a_page_on_the_disk_begins_one_row_late])
+def test_a_fault_that_one_of_the_newer_laws_knows_is_noticed(mutant: mutants.Mutant) -> None:
+    assert mutants.killer(mutant, range(30)) is not None

@@ -35,6 +35,13 @@ class Campaign:
         if verdict.faults:
             self.failures.append(verdict)
 
+    def include(self, other: Campaign) -> None:
+        """Count what another campaign came to."""
+        for name in ("seeds", "workflows", "events", "lives", "commits"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reached.update(other.reached)
+        self.failures += other.failures
+
     @property
     def not_reached(self) -> list[str]:
         """Rare states that no seed met."""
