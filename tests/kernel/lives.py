@@ -21,7 +21,7 @@ from aion_trio.kernel.context import current_kernel
 from aion_trio.replay import Execution, RunIdentity, World
 
 from .interpreter import AnyIONames, DurableNames, Interpreter, OpFailed, Trace
-from .programs import generate
+from .programs import Node, generate
 
 _RUN_ID = bytes(range(16))
 _START_US = 1_700_000_000_000_000
@@ -87,6 +87,12 @@ class Life:
     env: type[OnKernel] = OnKernel
     history: list[Raw] = field(default_factory=list[Raw])
     trace: Trace = field(default_factory=Trace)
+    given: Node | None = None
+
+    @property
+    def program(self) -> Node:
+        """The program that was given, else the seed's."""
+        return generate(self.seed) if self.given is None else self.given
 
     def summary(self) -> Any:
         """What must be equal, whatever happened in between."""
@@ -100,7 +106,7 @@ class Life:
 def new_execution(life: Life) -> Execution:
     """An execution of the program of a life that writes into its trace."""
     seed, trace = life.seed, life.trace
-    program = generate(seed)
+    program = life.program
 
     async def run_program() -> list[int]:
         return await Interpreter(life.env(), trace).main(program)
@@ -119,14 +125,14 @@ def live(seed: int, env: type[OnKernel] = OnKernel) -> Life:
     """Run the program of a seed; the completions and the clock are random, and decided by the seed."""
     life = Life(seed, env)
     with _evicting(new_execution(life)) as execution:
-        actor = _Actor(execution, life, random.Random(f"live {seed}"))
+        actor = Actor(execution, life, random.Random(f"live {seed}"))
         actor.feed(start_event(seed))
         while not execution.finished and actor.stimuli < _MOST_STIMULI:
             actor.act()
     return life
 
 
-class _Actor:
+class Actor:
     """Decides what happens next, as the run's actor would find it."""
 
     def __init__(self, execution: Execution, life: Life, rng: random.Random) -> None:
@@ -173,7 +179,7 @@ class _Actor:
 def replayed(life: Life, cut: int | None = None) -> Life:
     """The same life after a crash at `cut`: the prefix is replayed, the rest happens again as it was recorded."""
     cut = len(life.history) if cut is None else cut
-    again = Life(life.seed, life.env, list(life.history[:cut]))
+    again = Life(life.seed, life.env, list(life.history[:cut]), given=life.given)
     rest = life.history[cut:]
     with _evicting(new_execution(again)) as execution:
         execution.replay(again.history[:], step_owed=bool(rest) and rest[0][0] in ev.OUTPUTS)
@@ -196,7 +202,7 @@ def _evicting(execution: Execution) -> Iterator[Execution]:
 
 def replayed_with_owed_steps(life: Life, rng: random.Random) -> Trace:
     """The trace of a replay in which some steps were recorded late."""
-    again = Life(life.seed, life.env)
+    again = Life(life.seed, life.env, given=life.given)
     with _evicting(new_execution(again)) as execution:
         execution.replay(with_owed_steps(life, rng))
         execution.require_settled()

@@ -24,7 +24,6 @@ from aion_trio.codec import decode
 from .interpreter import DurableNames, Interpreter, OpFailed, Trace
 from .lives import Life
 from .orderly import Ordered, orderly_trio
-from .programs import generate
 
 
 class _Deadlines:
@@ -129,7 +128,7 @@ class OnTrio:
 def lived_on_trio(life: Life) -> Trace:
     """The trace that the program of a life writes on Trio, told the same stimuli in the same order."""
     clock, trace = _Clock(), Trace()
-    program = generate(life.seed)
+    program = life.program
 
     async def main() -> None:
         deadlines = _run.GLOBAL_RUN_CONTEXT.runner.deadlines = _Deadlines()  # type: ignore[assignment]

@@ -68,7 +68,7 @@ def test_the_first_fault_is_the_one_that_is_told() -> None:
     first = RuntimeError("first")
     kernel.poison(first)
     kernel.poison(RuntimeError("second"))
-    with pytest.raises(RuntimeError, match="^first$"):
+    with pytest.raises(RuntimeError, match=r"^first$"):
         kernel.run()
 
 
@@ -137,7 +137,7 @@ def test_anyio_finds_its_backend_outside_of_a_step_too() -> None:
     TrioGuard()
     module = sys.modules["anyio._backends._aion"]
     assert module.backend_class.__name__ == "Backend"
-    with pytest.raises(AttributeError, match="^another$"):
+    with pytest.raises(AttributeError, match=r"^another$"):
         _ = module.another
 
 

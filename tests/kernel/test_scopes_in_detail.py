@@ -271,7 +271,7 @@ def test_sleeping_for_ever_has_many_names(run: Runner) -> None:
             count += scope.cancelled_caught
         with pytest.raises(ValueError, match="NaN"):
             await durable.sleep_until(nan)
-        with pytest.raises(ValueError, match="NaN|seconds"):
+        with pytest.raises(ValueError, match=r"NaN|seconds"):
             await durable.sleep(nan)
         with pytest.raises(ValueError, match="seconds"):
             await durable.sleep(-1e-9)
