@@ -1,0 +1,44 @@
+"""Sentences of the contract that are easily lost: an append of a summary alone, and a backup that cannot begin."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aion_trio.stores import Append, LmdbStore, Store, StoreNotWritable
+from aion_trio.stores.limits import MAX_SEQ, InvalidRecord
+
+from .building import key, start, summary, write
+
+
+def test_a_summary_without_events_is_kept(store: Store) -> None:
+    """H2: rows can be rebuilt where a workflow has no history any more."""
+    assert store.apply([Append(key(), 0, b"", 0, summary())]) == [0]
+    assert store.summary(key()) == summary()
+
+
+def test_an_append_of_nothing_leaves_nothing(store: Store) -> None:
+    assert store.apply([Append(key(), 0, b"", 0)]) == [0]
+    assert store.keys()[0] == []
+
+
+def test_a_backup_that_the_system_refuses_is_told_as_such(lmdb_store: LmdbStore) -> None:
+    """J6."""
+    with pytest.raises(StoreNotWritable, match="cannot be written"):
+        lmdb_store.backup(Path("/proc/no-such-place/backup"))
+
+
+def test_a_backup_keeps_no_file_open(lmdb_store: LmdbStore, tmp_path: Path) -> None:
+    write(lmdb_store, start(key()))
+    before = os.listdir("/proc/self/fd")
+    lmdb_store.backup(tmp_path / "backup")
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_the_last_number_is_a_number_and_the_next_is_none(store: Store) -> None:
+    """J6."""
+    taken, refused = store.apply([start(key(), summary(head=MAX_SEQ)), start(key("v"), summary(head=MAX_SEQ + 1))])
+    assert taken == 1
+    assert isinstance(refused, InvalidRecord)
