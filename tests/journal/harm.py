@@ -218,6 +218,9 @@ HARMS: dict[str, Harm] = {
     "a child's start lost": Harm(key("parent"), lost(OBLIGATION), "'child-1' has no record of it"),
     "a child's closing lost": Harm(key("child-2"), lost(OBLIGATION), "its parent 'parent' has no record of it"),
     "a signal lost": Harm(key("sender"), lost(OBLIGATION), "SIGNAL 0000000100000001 is not owed"),
+    "a termination lost": Harm(key("closer"), lost(OBLIGATION), "and 'kept' has no record of it"),
+    "a cancellation lost": Harm(key("asker"), lost(OBLIGATION), "and 'kept-2' has no record of it"),
+    "a successor lost": Harm(key("continued"), lost(OBLIGATION), "RUN_START 0000000100000000 has a cause in the history and is not owed"),
     "a due place lost": Harm(key("due"), out_of("due"), "is not in the due order"),
     "a due place too many": Harm(key("due-2"), more_due, "is due but is not open"),
     "a listing's row lost": Harm(key("listing"), out_of("vis"), "is missing"),
@@ -246,6 +249,11 @@ def histories() -> dict[WorkflowKey, list[Raw]]:
     found |= {key(name): plain for name in ("head", "summary", "sound", "gap", "event")}
     found |= {key(name): [started("r"), plain[1]] for name in ("several", "mark")}
     found |= {key("sleeper"): [plain[0], timer], key("sender"): [plain[0], signal], key("child-2"): closed}
+    for policy, (owner, kept) in enumerate((("closer", "kept"), ("asker", "kept-2"))):
+        asked: Raw = [*child[:2], 1, kept, *child[4:8], policy, *child[9:]]
+        found[key(owner)] = [plain[0], asked, plain[3]]
+        found[key(kept)] = [started(parent=[owner, b"r" * 16, 1])]
+    found[key("continued")] = [plain[0], [ev.WORKFLOW_CONTINUED_AS_NEW, AT, b"r" * 16, b"", None, [], None]]
     found[key("parent")] = [plain[0], child, [*child[:2], 2, "child-2", *child[4:]]]
     return found
 
