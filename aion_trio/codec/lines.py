@@ -24,7 +24,7 @@ from aion_trio.codec.narrow import is_dict, is_list, is_set
 from aion_trio.codec.plain import decode, encode
 from aion_trio.codec.shapes import Shape
 from aion_trio.codec.values import shape_of
-from aion_trio.errors import AionError, InvalidInputError, UnknownEventError
+from aion_trio.errors import AionError, InvalidInputError, JournalFormatError, UnknownEventError
 from aion_trio.events import ACTIVITY_SCHEDULED, CLASSES, FIELD_NAMES, Raw, datetime_of
 
 _HEXADECIMAL = frozenset({"run_id", "parent_run_id", "continued_run_id", "input_digest", "payload_digest"})
@@ -39,7 +39,7 @@ Line = tuple[str, str, int, Raw]
 
 
 def to_line(workflow_id: str, namespace: str, seq: int, raw: Raw) -> str:
-    """The line of an event, without a line end. JournalFormatError for a time that is none."""
+    """The line of an event, without a line end. JournalFormatError for an event with a time or data that no event has."""
     code = raw[0]
     line: dict[str, Any] = {
         "workflow_id": workflow_id,
@@ -48,9 +48,12 @@ def to_line(workflow_id: str, namespace: str, seq: int, raw: Raw) -> str:
         "at": recorded_at(raw).isoformat(timespec="microseconds"),
         "type": CLASSES[code].__name__,
     }
-    for name, value in zip(FIELD_NAMES[code], raw[2:], strict=True):
-        line[_key(code, name)] = value.hex() if name in _HEXADECIMAL and isinstance(value, bytes) else _to_json(value)
-    return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    try:
+        for name, value in zip(FIELD_NAMES[code], raw[2:], strict=True):
+            line[_key(code, name)] = value.hex() if name in _HEXADECIMAL and isinstance(value, bytes) else _to_json(value)
+        return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    except (InvalidInputError, RecursionError) as error:  # damaged bytes may nest deeper than what we write
+        raise JournalFormatError(f"event {seq} of workflow {workflow_id!r} holds what is no plain data: {error}") from None
 
 
 def from_line(line: str) -> Line:

@@ -45,6 +45,10 @@ _CODED = Codec((ZlibCodec(minimum_bytes=1),)).wrap(encode("x" * 500))
 _FRAME_KEY, _FRAME = records.seal_frame(1, 6, 1, b"event")
 
 
+_NESTED_TAGS = b"\x01\x87\x07\x1b\x00\x06\x0a\x24\x18\x1e\x0a\x24" + b"\xd2" * 120 + b"\x18\x1e\x40\x00\x01\x41\x01"
+_NESTED_LISTS = b"\x01\x87\x07\x0a" + b"\x81" * 390 + b"\x00\x40\x00\x01\x41\x01"
+
+
 def _data_file() -> bytes:
     """Two headers and a leaf of one record, as small as pages may be."""
     tree = struct.Struct("=IHHQQQQQ")
@@ -60,7 +64,7 @@ INPUTS: dict[str, tuple[bytes, ...]] = {
     "flat": _PLAIN,
     "payload": (*_PLAIN, _CODED),
     "coded": (_CODED[5:],),
-    "frame": (*(b"\x01" + encode_frame([event]) for event in _EVENTS), b"\x02" + encode_frame(_EVENTS[:2])),
+    "frame": (*(b"\x01" + encode_frame([event]) for event in _EVENTS), b"\x02" + encode_frame(_EVENTS[:2]), _NESTED_TAGS, _NESTED_LISTS),
     "line": tuple(to_line("w", "default", 1, event).encode() for event in _EVENTS),
     "failure": (
         b"\0\0" + encode([["seven", 7], {}]),
