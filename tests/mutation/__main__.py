@@ -50,7 +50,7 @@ class Campaign:
         return [str(ROOT / "aion_trio" / Path(each).relative_to(ROOT)) for each in sources if ROOT / "aion_trio" not in Path(each).parents]
 
     def _warm(self, warm: Warm) -> bytes:
-        survey = warm.survey(Limit(cpu=900, asleep=60))
+        survey = warm.survey(Limit(cpu=900, asleep=8))
         if survey.failed:
             raise RuntimeError(f"healthy code fails: {survey.failed}")
         loaded, left = Loaded(), list[str]()

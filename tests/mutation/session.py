@@ -37,6 +37,8 @@ ARGUMENTS = [
     "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]
 AT_IMPORT = ""
+ATTEMPTS = 4
+"""At a survey: coverage's database now and then sleeps for ever in a child whose parent has one as well."""
 THIRD_PARTIES = ("attrs", "cattrs", "cbor2", "hypothesis.stateful", "lmdb", "msgspec", "pydantic", "pytest_trio.plugin", "trio.testing")
 
 
@@ -112,10 +114,11 @@ class Warm(_Reports):
 
     def survey(self, limit: Limit) -> Survey:
         """All tests on healthy code, in a child, because what they leave behind is not for forking."""
-        survey = forked(self._surveyed, limit)
-        if not isinstance(survey, Survey):
-            raise RuntimeError(f"the healthy tests did not end: {survey}")
-        return survey
+        for _ in range(ATTEMPTS):
+            survey = forked(self._surveyed, limit)
+            if isinstance(survey, Survey):
+                return survey
+        raise RuntimeError(f"the healthy tests did not end: {survey}")
 
     def _coverage(self) -> Coverage:
         coverage = Coverage(data_file=None, include=self._sources, config_file=False)
