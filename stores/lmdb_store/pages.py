@@ -12,6 +12,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 _PAGE = struct.Struct("=QHHHH")  # number, pad, flags, lower, upper
 _OVERFLOW_PAGE = struct.Struct("=QHHI")  # number, pad, flags, how many pages
@@ -25,6 +26,8 @@ _KIND = _BRANCH | _LEAF | _OVERFLOW
 _BIG, _TREE_INSIDE = 1, 2
 _NO_PAGE = (1 << 64) - 1
 _LONGEST_KEY = 511
+_DEEPEST = 32
+"""Levels of a tree; LMDB itself can walk no more."""
 
 FREE_LIST, MAIN = b"(free list)", b"(main)"
 
@@ -69,11 +72,17 @@ class Pages:
 
     def records(self, tree: Tree, on_gap: Gap) -> Iterator[tuple[bytes, bytes]]:
         """Every key and value of a tree, in order, without those behind a page that is torn."""
-        if tree.root != _NO_PAGE:
-            yield from self._under(tree.root, tree.depth, on_gap)
+        if tree.root == _NO_PAGE:
+            return
+        if tree.depth > _DEEPEST:
+            on_gap(tree.root, f"its tree says it has {tree.depth} levels")
+            return
+        yield from self._under(tree.root, tree.depth, on_gap, count(1))
 
-    def _under(self, number: int, levels: int, on_gap: Gap) -> Iterator[tuple[bytes, bytes]]:
+    def _under(self, number: int, levels: int, on_gap: Gap, walked: Iterator[int]) -> Iterator[tuple[bytes, bytes]]:
         try:
+            if next(walked) > self._last:  # pages that lead to each other would never come to an end
+                raise Torn("its tree has more pages than the file")
             page, places = self._page(number, _LEAF if levels <= 1 else _BRANCH)
         except Torn as torn:
             on_gap(number, str(torn))
@@ -81,7 +90,7 @@ class Pages:
         for at, key_bytes in places:
             low, high, flags, _ = _NODE.unpack_from(page, at)
             if levels > 1:
-                yield from self._under(low | high << 16 | flags << 32, levels - 1, on_gap)
+                yield from self._under(low | high << 16 | flags << 32, levels - 1, on_gap, walked)
                 continue
             start = at + _NODE.size
             key, value_at = page[start : start + key_bytes], start + key_bytes

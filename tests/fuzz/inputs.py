@@ -59,6 +59,16 @@ def _data_file() -> bytes:
     return header.ljust(512, b"\0") + page.ljust(246, b"\0") + node
 
 
+def _branch_to_itself(depth: int) -> bytes:
+    """A branch with many ways, all of which lead back to it, in a tree that says it is so deep."""
+    tree = struct.Struct("=IHHQQQQQ")
+    header = bytes(40) + tree.pack(0, 0, 0, 0, 0, 0, 0, (1 << 64) - 1) + tree.pack(0, 0, depth, 1, 1, 0, 1, 2) + struct.pack("=QQ", 2, 1)
+    places = range(160, 240, 8)
+    nodes = b"".join(struct.pack("=HHHH", 2, 0, 0, 0) for _ in places).rjust(256 - 160, b"\0")
+    page = struct.pack("=QHHHH", 2, 0, 1, 16 + 2 * len(places), 160) + b"".join(struct.pack("=H", at + 16) for at in places)
+    return header.ljust(512, b"\0") + page.ljust(160, b"\0") + nodes
+
+
 INPUTS: dict[str, tuple[bytes, ...]] = {
     "plain": _PLAIN,
     "flat": _PLAIN,
@@ -81,6 +91,6 @@ INPUTS: dict[str, tuple[bytes, ...]] = {
         b"\4" + rows.encode_identity(_KEY, _SUMMARY),
         *(b"\5" + encode_value(value) for value in ("eu", True, -5, 0.5, datetime(2026, 1, 2, tzinfo=UTC))),
     ),
-    "pages": (_data_file(),),
+    "pages": (_data_file(), _branch_to_itself(30), _branch_to_itself(60_000)),
     "recording": (struct.pack("<cBQQ", b"W", 1, 5, 3) + b"abc" + struct.pack("<cBQQ", b"A", 0, 1, 0),),
 }
