@@ -265,7 +265,28 @@ def test_the_static_look_sees_what_a_function_closes_over() -> None:
     assert list(problems(_unset())) == []
 
 
-def test_a_cancelled_request_is_applied_once() -> None:
+async def _third() -> int:
+    return hash("x")
+
+
+async def _first() -> int:
+    return await _third()
+
+
+async def _second() -> int:
+    return await _third() + await _first()
+
+
+def test_the_static_look_looks_at_a_function_once_however_often_it_is_called() -> None:
+    """K7."""
+
+    async def order() -> int:
+        return await _first() + await _second()
+
+    assert [problem.what for problem in problems(order)] == ["builtins.hash"]
+
+
+def test_a_request_to_cancel_is_applied_once() -> None:
     """L1: a second request changes neither the reason nor the code."""
 
     @aion.workflow

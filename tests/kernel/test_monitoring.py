@@ -15,12 +15,13 @@ import pytest
 
 import aion_trio as aion
 from aion_trio import durable
+from aion_trio.kernel import monitoring
 from aion_trio.kernel.monitoring import Watch
 
 from ..replay.plays import Play
 from ..replay.steps import charge
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
+on_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ OUTSIDE: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
+@on_3_12
 @pytest.mark.parametrize(("name", "act"), OUTSIDE, ids=[name for name, _ in OUTSIDE])
 def test_the_outside_is_refused_at_the_call(watch: Watch, name: str, act: Callable[[], Any]) -> None:
     @aion.workflow
@@ -64,11 +66,13 @@ def test_the_outside_is_refused_at_the_call(watch: Watch, name: str, act: Callab
     assert name in str(info.value) and "test_monitoring.py:" in str(info.value)
 
 
+@on_3_12
 def test_the_same_is_free_outside_of_workflows(watch: Watch) -> None:
     for _ in range(2):
         assert time.time() > 0 and 0 <= random.random() < 1 and datetime.now()
 
 
+@on_3_12
 def test_what_durable_offers_is_not_refused(watch: Watch) -> None:
     @aion.workflow
     async def order() -> list[Any]:
@@ -83,6 +87,7 @@ def test_what_durable_offers_is_not_refused(watch: Watch) -> None:
     play.check()
 
 
+@on_3_12
 def test_it_can_end_and_begin_again() -> None:
     watch = Watch()
     assert watch.begin() and watch.begin()
@@ -90,3 +95,101 @@ def test_it_can_end_and_begin_again() -> None:
     watch.end()
     assert watch.begin()
     watch.end()
+
+
+def _code_of(file: str) -> Any:
+    return compile("x = 1", file, "exec")
+
+
+def test_a_call_site_is_judged_by_what_it_calls_where_it_stands_and_whether_a_workflow_runs() -> None:
+    """K7. The interpreter does not let a callback be traced, so it is called here as the interpreter calls it."""
+    watch = Watch()
+    watch._collect()
+    here = _code_of(__file__)
+    watch._disable = "never again"
+    assert watch._called(here, 0, len, None) == "never again"
+    assert watch._called(here, 0, [], None) == "never again"
+    assert watch._called(_code_of("<frozen importlib._bootstrap>"), 0, open, None) == "never again"
+    assert watch._called(here, 0, time.time, None) is None
+
+    @aion.workflow
+    async def order() -> None:
+        watch._called(here, 0, time.sleep, None)
+
+    play = Play(order)
+    with pytest.raises(aion.WorkflowRuleError, match=r"^time.sleep was called in workflow code, at .*; use durable.sleep\(\)$"):
+        play.start()
+    play.execution.evict()
+
+
+def test_only_what_is_loaded_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("time", "datetime", "uuid"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(random, "randbytes")
+    watch = Watch()
+    watch._collect()
+    names = {what for what, _ in watch._advice.values()}
+    assert {"open", "input", "random.random"} <= names
+    assert not names & {"time.time", "time.sleep", "datetime.date.today", "uuid.uuid4", "random.randbytes"}
+
+
+def test_nothing_is_watched_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Python 3.12, and where other tools have all ids."""
+    watch = Watch()
+    monkeypatch.setattr(monitoring, "_MONITORING", None)
+    assert watch.begin() is False
+    monkeypatch.setattr(monitoring, "_MONITORING", _Taken())
+    assert watch.begin() is False
+    watch.end()
+
+
+class _Taken:
+    """`sys.monitoring` in a process whose free ids are other tools'."""
+
+    DISABLE = object()
+
+    def get_tool(self, tool: int) -> str:
+        return "another tool"
+
+
+class _Free:
+    """`sys.monitoring` in a process where the first free id is taken; it keeps what it is told."""
+
+    DISABLE = object()
+
+    class events:
+        CALL = 4
+
+    def __init__(self) -> None:
+        self.tools: dict[int, str] = {3: "another tool"}
+        self.told: list[Any] = []
+
+    def get_tool(self, tool: int) -> str | None:
+        return self.tools.get(tool)
+
+    def use_tool_id(self, tool: int, name: str) -> None:
+        assert tool not in self.tools
+        self.tools[tool] = name
+
+    def free_tool_id(self, tool: int) -> None:
+        del self.tools[tool]
+
+    def register_callback(self, tool: int, event: int, callback: Any) -> None:
+        self.told.append(("callback", tool, event, callback.__name__))
+
+    def set_events(self, tool: int, events: int) -> None:
+        self.told.append(("events", tool, events))
+
+
+def test_the_next_free_id_is_used_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    interpreter = _Free()
+    monkeypatch.setattr(monitoring, "_MONITORING", interpreter)
+    watch, another = Watch(), Watch()
+    assert watch.begin() is True and another.begin() is True
+    assert interpreter.tools == {3: "another tool", 4: "aion-trio"}
+    assert interpreter.told == [("callback", 4, 4, "_called"), ("events", 4, 4)]
+    another.end()
+    assert 4 in interpreter.tools
+    watch.end()
+    watch.end()
+    assert interpreter.tools == {3: "another tool"} and interpreter.told[2:] == [("events", 4, 0)]
