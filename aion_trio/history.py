@@ -28,6 +28,8 @@ class WorkflowStatus(enum.Enum):
     TIMED_OUT = "timed_out"
     CONTINUED_AS_NEW = "continued_as_new"
 
+    __hash__ = object.__hash__  # an enum's own is a function in Python
+
     @property
     def open(self) -> bool:
         """Whether the run can still go on: running and paused are open, the rest closed (H3)."""

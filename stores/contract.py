@@ -48,6 +48,8 @@ class ObligationKind(enum.IntEnum):
     RETENTION = 9
     STEP = 10  # a stimulus was recorded without the commands that it causes
 
+    __hash__ = int.__hash__  # an enum's own is a function in Python, and kinds are keys at every append
+
 
 # Rows are values, and nobody changes one. They are not frozen because a frozen one takes three times as long to make.
 

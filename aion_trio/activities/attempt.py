@@ -47,7 +47,7 @@ class Slot:
             self.free()
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class _Call:
     definition: AnyActivity
     task: ActivityTask

@@ -24,7 +24,7 @@ _Match = Callable[[Message], bool]
 def batch_behind(mailbox: Mailbox[Message], message: Message) -> list[Message]:
     """The message and what waits behind it: up to a half of callers', if there are as many, and then urgent ones first."""
     batch = [message]
-    if not isinstance(message, _ALONE):
+    if mailbox.queued and not isinstance(message, _ALONE):
         _fill(batch, BATCH // 2, mailbox.receive_patient_nowait, _joins_others)
         _fill(batch, BATCH, mailbox.receive_nowait, _joins_others)
     return batch
@@ -33,7 +33,8 @@ def batch_behind(mailbox: Mailbox[Message], message: Message) -> list[Message]:
 def one_alone(mailbox: Mailbox[Message]) -> list[Message]:
     """The first message that waits to be served alone, or none."""
     batch: list[Message] = []
-    _fill(batch, 1, mailbox.receive_patient_nowait, _stands_alone)
+    if mailbox.queued:
+        _fill(batch, 1, mailbox.receive_patient_nowait, _stands_alone)
     return batch
 
 

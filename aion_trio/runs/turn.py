@@ -27,6 +27,7 @@ from .services import Services
 log = logging.getLogger("aion_trio")
 
 AnswerT = TypeVar("AnswerT")
+_NOTHING = Changes()
 _STEP_ROW = b""
 _WAKE_ROW = b""
 
@@ -51,7 +52,7 @@ class Turn:
         self.adopted: list[Append] = []
         self.closed = False
         self.spoiled = False  # a query changed the workflow's state, which is to be made again from history (K6)
-        self.changes = Changes()
+        self.changes = _NOTHING
         self._inline_successors = 1
         self._owes_step = False
         self._advanced_us = 0
