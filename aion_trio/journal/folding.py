@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .. import events as ev
@@ -72,12 +71,3 @@ class Folded:
                 self.timers = {}
             case _:
                 pass
-
-
-def folded(key: WorkflowKey, frames: Iterable[Frame]) -> Folded:
-    """A history as its rows should be. Raises `CorruptRecord`, or an `AionError` if it is none."""
-    fold = Folded(key)
-    for frame in frames:
-        fold.take(frame)
-    fold.require_history()
-    return fold

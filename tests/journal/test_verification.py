@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+import aion_trio.events as ev
+from aion_trio.codec import encode_frame
 from aion_trio.journal.rows import payload_of, row_of
 from aion_trio.journal.transfer import import_lines
 from aion_trio.journal.verification import verify_journal
-from aion_trio.stores import Append, Close, MemoryStore, ObligationKind, Open, WorkflowKey
-from tests.cli.histories import lines
+from aion_trio.stores import Append, Close, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
+from tests.cli.histories import AT, lines
 
 KEY = WorkflowKey("default", "order-1")
 ACTIVITY = row_of(1, 1)
@@ -77,3 +79,19 @@ def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(stor
     bad, lost = verify_journal(store)
     assert (bad.workflow_id, lost.workflow_id) == ("order-1", "order-2")
     assert bad.what.startswith("UnknownEventError")
+
+
+def test_an_event_that_cannot_follow_those_before_it_is_a_finding(store: MemoryStore) -> None:
+    """J7: its record is sound, and no history has it there; what it was to change cannot be told."""
+    attempt = encode_frame([[ev.ACTIVITY_ATTEMPT_FAILED, AT, 7, 1, None, AT]])
+    assert store.apply([Append(KEY, 2, attempt, 1)]) == [3]
+    (found,) = verify_journal(store)
+    assert "event 3 (ActivityAttemptFailed) cannot follow the events before it" in found.what
+    assert (found.seq, found.remedy) == (3, Remedy.RESTORE)
+
+
+def test_a_history_without_a_start_is_a_finding() -> None:
+    store = MemoryStore()
+    assert store.apply([Append(KEY, 0, encode_frame([[ev.PATCH_MARKED, AT, "more"]]), 1)]) == [1]
+    (found,) = verify_journal(store)
+    assert "does not begin with a start" in found.what
