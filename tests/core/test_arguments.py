@@ -11,6 +11,7 @@ import pytest
 from aion_trio.arguments import LONGEST_SECONDS, MAX_ID_BYTES, attribute_values, span_us, text_of, workflow_id_of
 from aion_trio.errors import InvalidInputError
 
+ALLOWED = "a text, number, bool or aware datetime"
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 REFUSED: list[tuple[Callable[..., Any], Any, str, str]] = [
@@ -69,7 +70,7 @@ def test_a_span_is_whole_microseconds_and_at_least_one(span: Any, us: int | None
 
 
 def test_the_span_that_is_refused_is_named() -> None:
-    with pytest.raises(InvalidInputError, match="^grace must be a positive number") as caught:
+    with pytest.raises(InvalidInputError, match=r"^grace must be a positive number") as caught:
         span_us(0, "grace")
     assert caught.value.path == "grace"
 

@@ -1,4 +1,4 @@
-"""Corners of a run: what arrives after its end, what pages and owed outputs do to the cursor, what updates and logs do when it is dropped."""
+"""Corners of a run: what arrives after its end, owed outputs on later pages, updates, logs and cleanup when it is dropped."""
 
 from __future__ import annotations
 
