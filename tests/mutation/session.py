@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -37,8 +38,6 @@ ARGUMENTS = [
     "ignore:Module already imported:pytest.PytestAssertRewriteWarning",
 ]
 AT_IMPORT = ""
-ATTEMPTS = 4
-"""At a survey: coverage's database now and then sleeps for ever in a child whose parent has one as well."""
 THIRD_PARTIES = ("attrs", "cattrs", "cbor2", "hypothesis.stateful", "lmdb", "msgspec", "pydantic", "pytest_trio.plugin", "trio.testing")
 
 
@@ -52,6 +51,7 @@ def prepare() -> None:
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile("mutation", database=None, derandomize=True, deadline=None, phases=phases)
     hypothesis.settings.load_profile("mutation")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it, and tests send it
     gc.freeze()
 
 
@@ -114,11 +114,10 @@ class Warm(_Reports):
 
     def survey(self, limit: Limit) -> Survey:
         """All tests on healthy code, in a child, because what they leave behind is not for forking."""
-        for _ in range(ATTEMPTS):
-            survey = forked(self._surveyed, limit)
-            if isinstance(survey, Survey):
-                return survey
-        raise RuntimeError(f"the healthy tests did not end: {survey}")
+        survey = forked(self._surveyed, limit)
+        if not isinstance(survey, Survey):
+            raise RuntimeError(f"the healthy tests did not end: {survey}")
+        return survey
 
     def _coverage(self) -> Coverage:
         coverage = Coverage(data_file=None, include=self._sources, config_file=False)
