@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from aion_trio.codec import encode, from_line, to_line
-from aion_trio.errors import AionError, InvalidInputError, UnknownEventError
+from aion_trio.errors import AionError, InvalidInputError, JournalFormatError, UnknownEventError
 from aion_trio.events import ACTIVITY_SCHEDULED, ATTRIBUTES_UPDATED, CLASSES, FIELD_NAMES, SIGNAL_RECEIVED, Raw
 
 from .events import raws_of
@@ -137,3 +137,12 @@ def test_arbitrary_fields_are_an_event_or_a_typed_error(fields: dict[str, Any]) 
     except AionError:
         return
     assert isinstance(raw[3], bytes)
+
+
+def test_an_event_whose_attributes_nest_too_deeply_for_a_line_is_a_format_error() -> None:
+    """J7: only damaged bytes hold one."""
+    deep: Any = []
+    for _ in range(3_000):
+        deep = [deep]
+    with pytest.raises(JournalFormatError, match=r"^event 7 of workflow 'w' holds what is no plain data: "):
+        to_line("w", "default", 7, [ATTRIBUTES_UPDATED, 5, {"a": deep}, 0])
