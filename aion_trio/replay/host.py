@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from hashlib import blake2b
 from random import Random
 from typing import Any, NoReturn
@@ -12,8 +12,8 @@ from .. import events as ev
 from ..arguments import attribute_values
 from ..codec import encode
 from ..events import Raw
-from ..inside import ParentInfo, WorkflowInfo
-from .children import Children
+from ..inside import ChildOptions, ParentInfo, WorkflowInfo
+from .children import Child, Children
 from .closing import ContinueAsNew
 from .mail import Mail
 from .state import RunState
@@ -29,8 +29,7 @@ class RunHost:
     """The `kernel.context.Host` of one run: commands that park live in their own parts, the plain ones here."""
 
     __slots__ = (
-        "_log", "_namespace", "_patches", "_random", "_run", "call_activity", "call_child", "children", "mail", "receive_signal",
-        "serve_query", "serve_update", "signal_workflow", "sleep_until_us", "start_child", "started", "steps",
+        "_log", "_namespace", "_patches", "_random", "_run", "call_activity", "children", "mail", "sleep_until_us", "started", "steps",
     )  # fmt: skip
 
     def __init__(self, run: RunState, log: logging.Logger, namespace: str) -> None:
@@ -39,14 +38,34 @@ class RunHost:
         self._random: Random | None = None
         self.started: Raw = []
         self.steps, self.children, self.mail = Steps(run), Children(run), Mail(run)
-        self.call_activity = self.steps.call_activity
+        self.call_activity = self.steps.call_activity  # those that every step of a replay calls; a bound method takes room, too
         self.sleep_until_us = self.steps.sleep_until_us
-        self.signal_workflow = self.steps.signal_workflow
-        self.call_child = self.children.call_child
-        self.start_child = self.children.start_child
-        self.receive_signal = self.mail.receive_signal
-        self.serve_query = self.mail.serve_query
-        self.serve_update = self.mail.serve_update
+
+    # ---- commands that park, and messages
+
+    def call_child(self, definition: Any, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
+        """Start a child and wait for its result."""
+        return self.children.call_child(definition, args)
+
+    def start_child(self, workflow: Any, args: tuple[Any, ...], options: ChildOptions) -> Coroutine[Any, Any, Child]:
+        """Start a child and go on."""
+        return self.children.start_child(workflow, args, options)
+
+    def signal_workflow(self, target: str, signal: Any, value: Any) -> Coroutine[Any, Any, None]:
+        """Signal another workflow."""
+        return self.steps.signal_workflow(target, signal, value)
+
+    def receive_signal(self, definition: Any) -> Coroutine[Any, Any, Any]:
+        """The next signal of a name."""
+        return self.mail.receive_signal(definition)
+
+    def serve_query(self, definition: Any, fn: Callable[..., Any]) -> None:
+        """Answer queries of a name with `fn` from here on."""
+        self.mail.serve_query(definition, fn)
+
+    def serve_update(self, definition: Any, fn: Callable[..., Any], validate: Callable[..., Any] | None) -> None:
+        """Run `fn` for every update of a name."""
+        self.mail.serve_update(definition, fn, validate)
 
     # ---- plain commands
 
