@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from pathlib import Path
 from types import FunctionType
@@ -82,6 +83,7 @@ def test_a_fault_reaches_functions_that_were_made_before(tmp_path: Path) -> None
     assert answer() is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_child_says_what_came_of_it() -> None:
     limit = Limit(asleep=0.2)
     assert forked(lambda: "a test", limit) == "a test"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,14 @@ def test_an_append_of_nothing_leaves_nothing(store: Store) -> None:
     assert store.keys()[0] == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_backup_that_the_system_refuses_is_told_as_such(lmdb_store: LmdbStore) -> None:
     """J6."""
     with pytest.raises(StoreNotWritable, match="cannot be written"):
         lmdb_store.backup(Path("/proc/no-such-place/backup"))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 def test_a_backup_keeps_no_file_open(lmdb_store: LmdbStore, tmp_path: Path) -> None:
     write(lmdb_store, start(key()))
     before = os.listdir("/proc/self/fd")
