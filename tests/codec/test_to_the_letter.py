@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypedDict, TypeVar
 
 import cbor2
 import msgspec
@@ -17,6 +17,7 @@ from aion_trio.codec import (
     Parameter,
     Value,
     cause_of,
+    child_exception_of,
     decode,
     digest,
     encode,
@@ -29,6 +30,8 @@ from aion_trio.codec.lines import _PREVIEW_CHARACTERS
 from aion_trio.codec.misfit import Misfit
 from aion_trio.errors import InvalidInputError, JournalFormatError, RecordedError
 from aion_trio.events import CHILD_WORKFLOW_STARTED, FIELD_NAMES, SIGNAL_RECEIVED
+
+T = TypeVar("T")
 
 
 class Odd(Exception):
@@ -43,6 +46,10 @@ class Spot:
 
 class Members(pydantic.BaseModel):
     names: list[str]
+
+
+class Box(TypedDict, Generic[T]):
+    content: T
 
 
 class Row(msgspec.Struct, array_like=True):
@@ -70,6 +77,7 @@ def test_a_path_loses_the_dot_before_it_and_nothing_else() -> None:
     misfit = Misfit("int", "nothing", ".x", at={})
     assert misfit.error().path == "x"
     assert misfit.args == ("int", "nothing", ".x")
+    assert Misfit("int", "nothing", at={}).args == ("int", "nothing", "")
 
 
 @pytest.mark.parametrize(("value", "path"), [({"\ud800"}, "[0]"), (["a", "\ud800"], "[1]"), ({"k": "\ud800"}, "['k']")])
@@ -154,3 +162,14 @@ def test_a_fault_among_plain_arguments_is_told_by_its_parameter() -> None:
     arguments = Arguments("f", [Parameter("a"), Parameter("b", Any, False)])
     with pytest.raises(InvalidInputError, match=r"^f: a: .*a string with a lone surrogate"):
         arguments.encode(["\ud800"])
+
+
+def test_a_typed_dict_with_a_parameter_is_filled_in() -> None:
+    value = Value(Box[int], "box")
+    assert value.decode(value.encode({"content": 1})) == {"content": 1}
+    with pytest.raises(InvalidInputError, match=r"^box\['content'\]: expected int, found str 'x'$"):
+        value.encode({"content": "x"})  # type: ignore[typeddict-item]
+
+
+def test_a_failed_child_without_a_known_id_has_an_empty_one() -> None:
+    assert child_exception_of(failure_of(Odd("late"))).child_id == ""
