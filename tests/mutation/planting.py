@@ -6,6 +6,7 @@ import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -36,7 +37,12 @@ class Loaded:
         gc.freeze()
 
     def plant(self, mutant: Mutant) -> None:
-        """Give every function of the mutant's module the mutant's code. ValueError where one cannot take it."""
+        """Give every function of the mutant's module the mutant's code. ValueError where one cannot take it.
+
+        A module that is not loaded yet will be imported with the fault in it.
+        """
+        if mutant.source.module not in sys.modules:
+            sys.meta_path.insert(0, Finder(mutant))
         for code in codes_of(mutant.compile()):
             for function in self._functions.get((code.co_filename, code.co_qualname, code.co_firstlineno), ()):
                 function.__code__ = code

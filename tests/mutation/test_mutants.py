@@ -72,7 +72,8 @@ def test_a_fault_is_in_the_code_and_the_tree_stays_healthy(tmp_path: Path) -> No
         assert space["LIMIT"] == 4
 
 
-def test_a_fault_reaches_functions_that_were_made_before(tmp_path: Path) -> None:
+def test_a_fault_reaches_functions_that_were_made_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "program", sys)
     first, *_ = mutants(tmp_path, "def answer():\n    return 41 + 1\n")
     space: dict[str, Any] = {}
     exec(compile(first.source.tree, str(first.source.path), "exec"), space)
