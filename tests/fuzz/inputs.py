@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 
 from aion_trio.codec import Codec, ZlibCodec, encode, encode_frame, to_line
-from aion_trio.events import CLASSES, FIELD_NAMES, Raw
+from aion_trio.events import CLASSES, FIELD_NAMES, WORKFLOW_CONTINUED_AS_NEW, Raw
 from aion_trio.stores.attributes import encode_value
 from aion_trio.stores.contract import ObligationKind, Open, RunRow, Summary, WorkflowKey
 from aion_trio.stores.lmdb_store import records, rows
@@ -45,6 +45,7 @@ _CODED = Codec((ZlibCodec(minimum_bytes=1),)).wrap(encode("x" * 500))
 _FRAME_KEY, _FRAME = records.seal_frame(1, 6, 1, b"event")
 
 
+_LONE_SURROGATE = to_line("w", "default", 1, _event(WORKFLOW_CONTINUED_AS_NEW)).encode().replace(b"$cbor", b"$\xa0bor")
 _NESTED_TAGS = b"\x01\x87\x07\x1b\x00\x06\x0a\x24\x18\x1e\x0a\x24" + b"\xd2" * 120 + b"\x18\x1e\x40\x00\x01\x41\x01"
 _NESTED_LISTS = b"\x01\x87\x07\x0a" + b"\x81" * 390 + b"\x00\x40\x00\x01\x41\x01"
 
@@ -75,7 +76,7 @@ INPUTS: dict[str, tuple[bytes, ...]] = {
     "payload": (*_PLAIN, _CODED),
     "coded": (_CODED[5:],),
     "frame": (*(b"\x01" + encode_frame([event]) for event in _EVENTS), b"\x02" + encode_frame(_EVENTS[:2]), _NESTED_TAGS, _NESTED_LISTS),
-    "line": tuple(to_line("w", "default", 1, event).encode() for event in _EVENTS),
+    "line": (*(to_line("w", "default", 1, event).encode() for event in _EVENTS), _LONE_SURROGATE),
     "failure": (
         b"\0\0" + encode([["seven", 7], {}]),
         b"\1\2" + encode([[], {"x": 1}]),

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aion_trio.codec import PLAIN, Codec, ZlibCodec, decode, decode_frame, encode, event_of, exception_of, from_line, to_line
+from aion_trio.codec import PLAIN, Codec, ZlibCodec, decode, decode_frame, encode, encode_frame, event_of, exception_of, from_line, to_line
 from aion_trio.codec.failures import cause_of, child_exception_of
 from aion_trio.codec.frames import raw_of
 from aion_trio.codec.plain import decode_flat
@@ -71,8 +71,9 @@ def frame(data: bytes) -> None:
 
 
 def line(data: bytes) -> None:
-    """The round trip of a line that is taken is exact."""
+    """The round trip is exact of a line that is taken and whose event can be written, as an import does."""
     workflow_id, namespace, seq, raw = from_line(data.decode(errors="surrogateescape"))
+    encode_frame([raw])
     assert from_line(to_line(workflow_id, namespace, seq, raw)) == (workflow_id, namespace, seq, raw)
     assert raw_of(event_of(raw, seq)) == raw
 
