@@ -16,7 +16,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-HANG_SECONDS = 20
+HANG_SECONDS = 120
 
 
 def fuzz(name: str, corpus: Path, runs: int, seed: int) -> None:
