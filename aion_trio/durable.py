@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from math import inf, isnan
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import trio
 
@@ -37,6 +37,8 @@ from .inside import (
 from .kernel import Errors, channels, limits, nursery, scopes, sync, tasks, timeouts
 from .kernel.context import current, current_kernel, local
 from .kernel.nursery import Nursery
+
+T = TypeVar("T")
 
 Cancelled = trio.Cancelled
 TASK_STATUS_IGNORED = trio.TASK_STATUS_IGNORED
@@ -244,7 +246,10 @@ class CapacityLimiter(limits.CapacityLimiter):
         return outside  # type: ignore[no-any-return]
 
 
-def open_memory_channel(max_buffer_size: float) -> tuple[channels.MemorySendChannel[Any], channels.MemoryReceiveChannel[Any]]:
-    """As `trio.open_memory_channel`."""
-    outside: Any = trio.open_memory_channel
-    return outside(max_buffer_size) if local.kernel is None else channels.open_memory_channel(max_buffer_size)
+class open_memory_channel(tuple[channels.MemorySendChannel[T], channels.MemoryReceiveChannel[T]]):
+    """As `trio.open_memory_channel`: gives the two ends; `open_memory_channel[int](1)` is for type checkers."""
+
+    def __new__(cls, max_buffer_size: float) -> Self:
+        outside: Any = trio.open_memory_channel
+        pair: Any = outside(max_buffer_size) if local.kernel is None else channels.open_memory_channel(max_buffer_size)
+        return pair  # type: ignore[no-any-return]

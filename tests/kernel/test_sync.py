@@ -216,6 +216,16 @@ def test_a_channel_hands_values_over_in_order(run: Runner) -> None:
 
 
 @in_both_worlds
+def test_a_channel_may_name_the_type_of_its_values(run: Runner) -> None:
+    async def main() -> int:
+        send, receive = durable.open_memory_channel[int](1)
+        await send.send(7)
+        return await receive.receive()
+
+    assert run(main) == 7
+
+
+@in_both_worlds
 def test_closing_an_end_wakes_those_who_wait_on_it(run: Runner) -> None:
     async def main() -> list[str]:
         send, receive = durable.open_memory_channel(0)
