@@ -101,7 +101,7 @@ class Cell:
         self._begin()
         received = mailbox.received
         how: How = "raised"
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             await self._population.activate(self.key, mailbox)
             if mailbox.queued and mailbox.received == received:
@@ -110,8 +110,14 @@ class Cell:
         except trio.Cancelled:
             how = "stopped"
             raise
-        except Exception as exc:
-            error = exc
+        except BaseException as exc:
+            # Beside a cancellation a nursery may raise what failed in its clean-up. The scope would take the cancellation
+            # out of the group and let the rest leave the directory; it comes again at the next checkpoint, so it is not lost.
+            error = exc.split(trio.Cancelled)[1] if isinstance(exc, BaseExceptionGroup) else exc
+            if error is None:
+                how = "stopped"
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._end(mailbox, how, error)
         if error is not None:
@@ -125,7 +131,7 @@ class Cell:
             self.instruments.tell(lambda each: each.child_started(self.path, self.runs))
 
     @enable_ki_protection
-    def _end(self, mailbox: Mailbox[Any], how: How, error: Exception | None) -> None:
+    def _end(self, mailbox: Mailbox[Any], how: How, error: BaseException | None) -> None:
         now = trio.current_time()
         mailbox.end_run()
         exit = self.exit = Exit(self.path, how, error, now, now - self.up_since)

@@ -179,6 +179,7 @@ async def supervise(
 
     It has started when all its children have. It raises what it gives up with as itself, not in a group.
     """
+    alone: BaseException | None = None
     try:
         async with open_supervisor(
             *children,
@@ -191,7 +192,11 @@ async def supervise(
         ) as supervisor:
             task_status.started(supervisor)
     except BaseExceptionGroup as group:
-        only, *others = group.exceptions
+        alone, *others = group.exceptions
         if others:
             raise
-        raise only from only.__cause__
+    if alone is not None:  # raised out here, or it would have the group as its context, which it is in itself: a circle
+        try:
+            raise alone
+        finally:
+            del alone

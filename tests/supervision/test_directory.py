@@ -19,6 +19,8 @@ from aion_trio.supervision import (
     Budget,
     Child,
     Directory,
+    Exit,
+    Instrument,
     Mailbox,
     NotAnswered,
     Request,
@@ -381,3 +383,42 @@ async def test_an_actor_on_its_way_out_that_asks_its_own_key_is_told(autojump_cl
         await trio.sleep(2)
         assert len(directory) == 0, "nobody is woken by a request that was taken back"
     assert caught == [("d/k", "d/k")]
+
+
+async def test_what_fails_beside_a_cancellation_does_not_leave_the_directory(autojump_clock: MockClock) -> None:
+    """A nursery raises both in one group, which is no `Exception`."""
+    failures: list[Exception] = []
+
+    async def assist() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("while cleaning up")
+
+    async def activate(key: str, mailbox: Mailbox[int]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(assist)
+            await trio.sleep_forever()
+
+    with trio.move_on_after(1):
+        async with open_directory(activate, on_failed=lambda _, error: failures.append(error), instruments=[]) as directory:
+            await directory.send("k", 1)
+            await trio.sleep_forever()
+    assert pytest.RaisesGroup(OSError).matches(failures[0])
+
+
+async def test_an_interrupt_in_an_actor_is_told_and_goes_up(autojump_clock: MockClock) -> None:
+    exits: list[Exit] = []
+
+    class Ends(Instrument):
+        def child_exited(self, path: str, exit: Exit) -> None:
+            exits.append(exit)
+
+    async def activate(key: str, mailbox: Mailbox[int]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.RaisesGroup(KeyboardInterrupt):
+        async with open_directory(activate, instruments=[Ends()]) as directory:
+            await directory.send("k", 1)
+            await trio.sleep_forever()
+    assert isinstance(exits[0].error, KeyboardInterrupt) and exits[0].failure is None

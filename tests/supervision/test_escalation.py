@@ -124,3 +124,13 @@ async def test_what_the_body_raises_comes_with_what_the_stopping_raised(autojump
 async def test_supervise_raises_several_errors_as_a_group_and_one_as_itself(autojump_clock: MockClock) -> None:
     with pytest.raises(GaveUp):
         await supervise(Child("leaf", failing(99), backoff=PROMPT), instruments=[])
+
+
+async def test_what_supervise_raises_is_not_in_its_own_context(autojump_clock: MockClock) -> None:
+    """Whoever walks the chain of causes and contexts of an error, as loggers do, must come to its end."""
+    with pytest.raises(GaveUp) as caught:
+        await supervise(Child("leaf", failing(99), backoff=PROMPT), instruments=[])
+    error: BaseException | None = caught.value.__context__
+    while error is not None:
+        assert not (isinstance(error, BaseExceptionGroup) and caught.value in error.exceptions)
+        error = error.__context__
