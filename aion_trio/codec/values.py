@@ -162,7 +162,8 @@ class Arguments:
                 encode(value)
             except InvalidInputError as error:
                 path = f"{parameter.name}{error.path}"
-                raise InvalidInputError(f"{self._owner}: {parameter.name}{'' if error.path else ': '}{error}", path) from None
+                text = str(error) if error.path else f": {str(error).removeprefix('value: ')}"
+                raise InvalidInputError(f"{self._owner}: {parameter.name}{text}", path) from None
 
     def _require_arity(self, count: int) -> None:
         if self._needed <= count <= len(self._parameters):
