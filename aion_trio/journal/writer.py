@@ -303,7 +303,7 @@ def _outcome_of(result: Applied, then: Callable[[], object] | None) -> Outcome[l
     """What a waiter gets, with the store's errors in the engine's words; `then` is called if all of it is durable."""
     if not isinstance(result, list):
         return Error(translated(result))
-    if then is not None and all([type(outcome) is int for outcome in result]):
+    if then is not None and all(type(outcome) is int for outcome in result):
         try:
             then()
         except BaseException as error:  # it is the waiter's, not the loop's
