@@ -7,7 +7,7 @@ taken; so a key never has two actors, and a message always finds either a mailbo
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -102,6 +102,7 @@ class Cell:
         received = mailbox.received
         how: How = "raised"
         error: BaseException | None = None
+        failure: Exception | None = None
         try:
             await self._population.activate(self.key, mailbox)
             if mailbox.queued and mailbox.received == received:
@@ -111,17 +112,16 @@ class Cell:
             how = "stopped"
             raise
         except BaseException as exc:
-            # Beside a cancellation a nursery may raise what failed in its clean-up. The scope would take the cancellation
-            # out of the group and let the rest leave the directory; it comes again at the next checkpoint, so it is not lost.
-            error = exc.split(trio.Cancelled)[1] if isinstance(exc, BaseExceptionGroup) else exc
+            error = _without_cancellation(exc)
             if error is None:
                 how = "stopped"
             if not isinstance(error, Exception):
                 raise
+            failure = error
         finally:
             self._end(mailbox, how, error)
-        if error is not None:
-            return await self._recover(mailbox, error)
+        if failure is not None:
+            return await self._recover(mailbox, failure)
         return self.mailbox.queued > 0
 
     def _begin(self) -> None:
@@ -162,3 +162,16 @@ class Cell:
             last_exit=self.exit,
             children=tuple(node for each in self._inner or () for node in each.snapshot().children),
         )
+
+
+def _without_cancellation(exc: BaseException) -> BaseException | None:
+    """What the actor failed with.
+
+    Beside a cancellation a nursery may raise what failed in its clean-up. The scope would take the cancellation out of the group and let
+    the rest leave the directory; it comes again at the next checkpoint, so it is not lost.
+    """
+    return exc.split(trio.Cancelled)[1] if _is_group(exc) else exc
+
+
+def _is_group(exc: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(exc, BaseExceptionGroup)
