@@ -165,6 +165,8 @@ class Control:
         return [slots[index] for index in self.crew.settings.strategy.group(slots.index(slot), len(slots))]
 
     async def _take_along(self, sibling: Slot, due: float) -> None:
+        if sibling.run is None and sibling.child.restart is Restart.TEMPORARY:
+            return  # if it has ended of itself meanwhile, that end is for good, and may be what auto-shutdown waits for
         await self.crew.stop(sibling, drain=False)
         self._note(self.crew.settle(sibling))  # of itself at the same time, or by our stopping it: one restart does for all
         if sibling.child.restart is not Restart.TEMPORARY:

@@ -7,16 +7,18 @@ from typing import Any, Protocol
 
 import trio
 
-from . import keyed_laws, laws
+from . import keyed_laws, laws, tree_laws
 from .keyed_world import KeyedWorld
+from .tree_outside import Outside
+from .tree_world import TreeWorld
 from .virtual import run_virtually
-from .world import Event, World
+from .world import World
 
 
 class Simulated(Protocol):
     """What the worlds have in common."""
 
-    log: list[Event]
+    log: list[Any]
 
     @property
     def main(self) -> Callable[[], Awaitable[None]]: ...
@@ -33,7 +35,14 @@ def simulate(world: Simulated, seed: int, check: Callable[[Any], None]) -> list[
     return [f"{event.at} {event.what} {event.who} {event.detail!r}" for event in world.log]
 
 
+def tree(seed: int) -> list[str]:
+    """One tree of supervisors."""
+    world = TreeWorld(seed)
+    return simulate(Outside(world), seed, lambda _: tree_laws.check(world))
+
+
 KINDS: dict[str, Callable[[int], list[str]]] = {
     "supervisor": lambda seed: simulate(World(seed), seed, laws.check),
     "directory": lambda seed: simulate(KeyedWorld(seed), seed, keyed_laws.check),
+    "tree": tree,
 }
