@@ -15,7 +15,7 @@ their own, on the same disk and with the same durability.
 | `recovery`   | what a crash left owed, beside few and beside many parked workflows                           |
 | `parking`    | parked workflows: bytes on disk, memory, the time to open                                     |
 | `footprint`  | memory of a workflow that waits, import time, hello world                                     |
-| `peers`      | Temporal's replayer, DBOS, Absurd                                                              |
+| `peers`      | Temporal's replayer, DBOS, Absurd, Restate                                                     |
 
 `suite` names them all; `row` says what a target is. Parts with scripts of their own are listed in `parts`.
 """

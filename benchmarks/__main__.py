@@ -29,7 +29,9 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument("--quick", action="store_true", help="small counts, well under a minute: a guard, not a measurement")
     scale.add_argument("--full", action="store_true", help="a million parked workflows, a run of 100 000 steps")
-    parser.add_argument("--peers", action="store_true", help="measure other engines too; they are installed from PyPI, each on its own")
+    parser.add_argument(
+        "--peers", action="store_true", help="measure other engines too; they are installed from PyPI and npm, each on its own"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result")
     parser.add_argument("--compare", type=Path, metavar="OLD", help="compare with a result that was kept")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the result as SVG")

@@ -162,6 +162,7 @@ TARGETS = {
         Target("≥ 100 × Temporal", 1 / 100, "peer.temporal.replay"),
         Target("≥ 100 × DBOS", 1 / 100, "peer.dbos.replay"),
         Target("≥ 4 × Absurd", 1 / 4, "peer.absurd.replay"),
+        Target("≥ 15 × Restate", 1 / 15, "peer.restate.replay"),
     ),
     "fan_out": (Target("≤ 4 × sequential", 4.0, "replay.sequential"),),
 }

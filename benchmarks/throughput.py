@@ -24,7 +24,7 @@ from .row import About, Row, Target, timed_row
 from .settings import Settings
 
 IN_FLIGHT = (1, 10, 100, 1000, 10_000)
-FASTEST_PEERS = ("dbos_postgres", "absurd")
+FASTEST_PEERS = ("restate", "dbos_postgres", "absurd")
 
 
 async def side_by_side(in_flight: int, total: int, one: Callable[[int], Awaitable[object]]) -> Taken:

@@ -36,8 +36,8 @@ def python_of(peer: Peer) -> Path:
     wanted = "\n".join(peer.requirements)
     if not stamp.is_file() or stamp.read_text() != wanted:
         print(f"    installing {', '.join(peer.requirements)} into {place} (once)", flush=True)
-        _run(sys.executable, "-m", "venv", "--clear", str(place))
-        _run(str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", *peer.requirements)
+        run(sys.executable, "-m", "venv", "--clear", str(place))
+        run(str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q", *peer.requirements)
         stamp.write_text(wanted)
     return python
 
@@ -52,7 +52,8 @@ def ask(peer: Peer, what: str, directory: Path, counts: Mapping[str, Any]) -> li
     return found
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a program to its end. Raises `OSError` with what it said if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"{' '.join(command[:4])} failed:\n{done.stderr[-2000:]}")

@@ -41,7 +41,7 @@ def test_a_recorded_history_replays_from_lmdb_and_its_inputs_are_known(tmp_path:
 
 def test_the_scripts_of_peers_import_nothing_of_this_package() -> None:
     scripts = sorted(Path(peers.__file__).parent.glob("*_script.py"))
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     for script in scripts:
         imported = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom | ast.Import)]
         names = {alias.name for node in imported for alias in node.names} | {getattr(node, "module", "") for node in imported}
