@@ -349,3 +349,29 @@ async def test_started_may_be_called_once(autojump_clock: MockClock) -> None:
 
     async with open_supervisor(Child("eager", eager)):
         pass
+
+
+async def test_who_ends_for_good_while_its_group_is_stopped_still_ends_the_block(autojump_clock: MockClock) -> None:
+    """Its own end is not taken for the stop that was on its way to it."""
+
+    async def slow_to_stop(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(2)
+
+    async def job(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(2)
+
+    children = [
+        Child("broken", failing(1, after=1), backoff=PROMPT),
+        Child("job", job, restart=Restart.TEMPORARY, significant=True),
+        Child("slow", slow_to_stop),
+    ]
+    policy = {"strategy": Strategy.ONE_FOR_ALL, "auto_shutdown": AutoShutdown.ANY_SIGNIFICANT}
+    with trio.fail_after(10):
+        async with open_supervisor(*children, instruments=[], **policy):
+            await trio.sleep_forever()
