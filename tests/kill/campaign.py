@@ -88,6 +88,7 @@ def assail(assault: Assault) -> Toll:
             round_no += 1
         else:
             break
+    run_worker(assault, round_no, None, repairs)  # its sweep settles what was under way when the last one had its results
     effects, attempts, faults = audit(assault, round_no + 1)
     return Toll(round_no + 1, kills, repairs, effects, attempts, faults)
 
