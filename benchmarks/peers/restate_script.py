@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,13 +96,15 @@ def serve() -> None:
     print(listening.getsockname()[1], flush=True)
     config = Config()
     config.bind = [f"fd://{listening.detach()}"]
+    threading.Thread(target=end_with_client, daemon=True).start()
     application: Any = restate.app(services=[bench])
-    asyncio.run(hypercorn.asyncio.serve(application, config, shutdown_trigger=ended))
+    asyncio.run(hypercorn.asyncio.serve(application, config))
 
 
-async def ended() -> None:
-    """Wait until standard input ends."""
-    await asyncio.to_thread(sys.stdin.read)
+def end_with_client() -> None:
+    """End this process when its standard input does, whatever it is doing."""
+    sys.stdin.read()
+    os._exit(0)
 
 
 @contextmanager
