@@ -82,7 +82,7 @@ def forget() -> None:
 def hunt(mutant: Mutant) -> str | None:
     """What killed it; None if it lives."""
     with planted(mutant) as simulation:
-        for seed in range(mutant.seeds):
+        for seed in range(mutant.first, mutant.seeds):
             try:
                 simulation.KINDS[mutant.kind](seed)
             except KeyboardInterrupt:

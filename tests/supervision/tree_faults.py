@@ -5,13 +5,16 @@ from __future__ import annotations
 from .faults import Mutant
 
 TREE = [
-    Mutant("an inner supervisor is not stopped in good order", "tree", "slot", "            each.stop()\n", "            pass\n"),
+    Mutant(
+        "an inner supervisor is not stopped in good order", "tree", "slot", "            each.stop()\n", "            pass\n", first=390
+    ),
     Mutant(
         "the drain of an inner supervisor is not waited for",
         "tree",
         "slot",
         "            await each.stopped()\n",
         "            pass\n",
+        first=390,
     ),
     Mutant(
         "what supervise gives up with is a group",
@@ -79,5 +82,6 @@ TREE = [
         "control",
         "            if self._over:\n                nursery.cancel_scope.cancel()\n",
         "",
+        first=250,
     ),
 ]
