@@ -7,12 +7,14 @@ leaves word: a run that has ended is put into `ends`, and `halt` cuts short what
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .exits import Exit
 from .instrument import Instruments
+from .place import Place
 from .policy import Strategy
 from .settings import Settings
 from .slot import Child, Run, Slot
@@ -24,10 +26,11 @@ LONGEST_PATIENCE = 60.0
 class Crew:
     """The places of the children, in the order of start, and the ends of runs that nobody has answered yet."""
 
-    def __init__(self, path: str, settings: Settings, instruments: Instruments) -> None:
+    def __init__(self, path: str, settings: Settings, instruments: Instruments, place: Place | None) -> None:
         self.path = path
         self.settings = settings
         self.instruments = instruments
+        self.place = place  # where it was opened, if that is inside another tree
         self.slots: dict[str, Slot] = {}
         self.ends: dict[Slot, Exit] = {}
         self.nursery: trio.Nursery
@@ -43,8 +46,18 @@ class Crew:
         self.settings.require_sound(child)
         if child.name in self.slots:
             raise ValueError(f"{self.path} has a child named {child.name!r} already")
-        slot = self.slots[child.name] = Slot(child, self.path, self.instruments)
+        slot = self.slots[child.name] = Slot(child, self.path, self.instruments, self.place)
         return slot
+
+    def declare_all(self, children: Iterable[Child]) -> None:
+        """Declare all of ``children``; if one is refused, none has been touched."""
+        try:
+            for child in children:
+                self.declare(child)
+        except BaseException:
+            for slot in self.slots.values():
+                slot.disown()
+            raise
 
     def find(self, name: str) -> Slot:
         """The place of the child called ``name``."""

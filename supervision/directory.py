@@ -133,6 +133,8 @@ async def open_directory(
     ``budget`` the key is quarantined: what it was sent is dead letters, and sending raises `ActorStopped`, until
     `Directory.release`. This never concerns other keys, nor the block.
 
+    Actors run in the context (`contextvars`) of who opened the directory, not of who wrote to them first.
+
     Leaving the block closes the mailboxes and lets the actors empty them, for ``grace`` seconds; then it cancels
     them. When the block is cancelled or its body raises, they are cancelled at once, after the body has left. Either
     way the block waits for their clean-up, and names those that do not end.
@@ -140,6 +142,8 @@ async def open_directory(
     place = here.get()
     path = place.path if place is not None else name
     inherited = place.instruments if place is not None else None
+    if not grace >= 0:
+        raise ValueError(f"grace is a number of seconds from 0, found {grace!r}")
     rules = Rules(idle_after, limit, capacity, budget, backoff, on_failed)
     population = Population(path, activate, rules, Instruments(inherited, instruments), random or Random())
     directory = Directory[K, M](population)

@@ -59,8 +59,8 @@ class Backoff:
     reset_after: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.initial < 0 or self.maximum < self.initial or self.factor < 1:
-            raise ValueError(f"expected 0 <= initial <= maximum and factor >= 1, found {self}")
+        if not (0 <= self.initial <= self.maximum and self.factor >= 1 and self.reset_after >= 0):  # nor is any of them not a number
+            raise ValueError(f"expected 0 <= initial <= maximum, factor >= 1 and reset_after >= 0, found {self}")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is a share between 0 and 1, found {self.jitter}")
 
@@ -87,8 +87,8 @@ class Budget:
     per: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.restarts < 0 or self.per <= 0:
-            raise ValueError(f"expected restarts >= 0 and per > 0, found {self}")
+        if not (self.restarts >= 0 and self.restarts % 1 == 0 and self.per > 0):
+            raise ValueError(f"expected restarts, a whole number from 0, and per > 0, found {self}")
 
     def require_reachable(self, backoff: Backoff) -> None:
         """Refuse a back-off so slow that the budget could never be spent: such a child would flap for ever."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import trio
@@ -69,6 +71,7 @@ class Population:
         self.closed = False
         self.emptied = trio.Event()
         self._random = random
+        self._context = copy_context()  # of who opened the directory: an actor has nothing of who happened to write first
         self._records: OrderedDict[Hashable, Record] = OrderedDict()
         self._closing = 0
         self._stir: trio.Event | None = None
@@ -88,7 +91,7 @@ class Population:
             error = self.quarantined[key]
             raise ActorStopped(f"{self.path}/{key} is quarantined after {error!r}; release it to let it live again") from error
         cell = self.cells[key] = Cell(key, self)
-        self.nursery.start_soon(cell.live, name=f"actor {key}")
+        self._context.run(partial(self.nursery.start_soon, cell.live, name=f"actor {key}"))
         self._trim()
         return cell
 

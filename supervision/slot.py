@@ -15,7 +15,7 @@ from .errors import StartFailed
 from .exits import Exit, How
 from .instrument import Instruments
 from .mailbox import Mailbox
-from .place import here
+from .place import Place, here
 from .policy import Backoff, Restart
 from .requests import Slip
 from .snapshot import Inspectable, Node
@@ -87,11 +87,15 @@ class Run:
 class Slot:
     """The place of one child under its supervisor, across its runs. At most one run is alive at any time."""
 
-    def __init__(self, child: Child, supervisor: str, instruments: Instruments) -> None:
+    def __init__(self, child: Child, supervisor: str, instruments: Instruments, above: Place | None) -> None:
         if child.mailbox is not None:
             if child.mailbox.owner is not None or child.mailbox.closed:
-                raise ValueError(f"the mailbox of {child.name!r} is closed or belongs to {child.mailbox.name} already")
+                raise ValueError(
+                    f"the mailbox of {child.name!r} is closed or belongs to {child.mailbox.name} already; it serves one child of "
+                    "one supervisor, so a supervisor that is itself run again has to make the mailboxes of its children anew"
+                )
             child.mailbox.owner = self
+        self.above = above  # where its supervisor was opened
         self.child = child
         self.path = f"{supervisor}/{child.name}"
         self.instruments = instruments
@@ -137,6 +141,11 @@ class Slot:
     def idled(self) -> None: ...
 
     def woken(self) -> None: ...
+
+    def disown(self) -> None:
+        """It was declared in vain: the mailbox is free for another child."""
+        if self.mailbox is not None:
+            self.mailbox.owner = None
 
     def begin(self, now: float) -> Run:
         """Enter a new run; it is still to be started."""

@@ -111,9 +111,14 @@ class Supervisor:
         return await self._control.orders.restart(name)
 
     def _refuse_starting_child(self) -> None:
-        place = here.get()
-        if isinstance(place, Slot) and self._crew.slots.get(place.child.name) is place and place.run is not None and not place.run.up:
-            raise RuntimeError(f"{place.path} must call task_status.started() before it changes its own supervisor")
+        """Who is starting keeps this supervisor, and all between the two, from doing anything else: it would wait for ever."""
+        caller = place = here.get()
+        if not isinstance(caller, Slot) or caller.run is None or caller.run.up:
+            return
+        while isinstance(place, Slot):
+            if self._crew.slots.get(place.child.name) is place:
+                raise RuntimeError(f"{caller.path} must call task_status.started() before it changes {self.path}")
+            place = place.above
 
 
 @asynccontextmanager
@@ -142,9 +147,8 @@ async def open_supervisor(
     place = here.get()
     path = place.path if place is not None else name
     inherited = place.instruments if place is not None else None
-    crew = Crew(path, Settings(strategy, budget, auto_shutdown), Instruments(inherited, instruments))
-    for child in children:
-        crew.declare(child)
+    crew = Crew(path, Settings(strategy, budget, auto_shutdown), Instruments(inherited, instruments), place)
+    crew.declare_all(children)
     control = Control(crew, random or Random())
     supervisor = Supervisor(control)
     if place is not None:

@@ -206,6 +206,18 @@ async def test_a_stop_in_the_middle_of_a_start_does_not_wait_for_it(autojump_clo
     assert trio.current_time() == pytest.approx(3)
 
 
+async def test_a_refused_declaration_leaves_the_mailboxes_of_the_others_free() -> None:
+    box = Mailbox[int]()
+    with pytest.raises(ValueError, match="named 'a' already"):
+        async with open_supervisor(Child("a", forever, mailbox=box), Child("a", forever)):
+            pytest.fail("the body must not run")
+    async with open_supervisor(Child("a", forever, mailbox=box)) as supervisor:
+        supervisor.stop()
+    with pytest.raises(ValueError, match="make the mailboxes of its children anew"):
+        async with open_supervisor(Child("a", forever, mailbox=box)):
+            pytest.fail("the body must not run")
+
+
 async def test_declarations_that_cannot_be_kept_are_refused() -> None:
     for children, options, words in (
         ([Child("a", forever), Child("a", forever)], {}, "named 'a' already"),

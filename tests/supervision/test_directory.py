@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -422,3 +423,30 @@ async def test_an_interrupt_in_an_actor_is_told_and_goes_up(autojump_clock: Mock
             await directory.send("k", 1)
             await trio.sleep_forever()
     assert isinstance(exits[0].error, KeyboardInterrupt) and exits[0].failure is None
+
+
+async def test_an_actor_lives_in_the_context_of_the_directory_not_of_its_first_sender(autojump_clock: MockClock) -> None:
+    said_by: ContextVar[str] = ContextVar("said_by", default="the directory")
+    seen: list[str] = []
+
+    async def activate(key: str, mailbox: Mailbox[int]) -> None:
+        async for _ in mailbox:
+            seen.append(said_by.get())
+
+    async def send() -> None:
+        said_by.set("a sender")
+        await directory.send("k", 1)
+
+    async with open_directory(activate) as directory:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+    assert seen == ["the directory"]
+
+
+async def test_a_grace_that_makes_no_sense_is_refused() -> None:
+    async def activate(key: str, mailbox: Mailbox[int]) -> None: ...
+
+    for grace in (-1.0, math.nan):
+        with pytest.raises(ValueError, match="grace is a number"):
+            async with open_directory(activate, grace=grace):
+                pytest.fail("the body must not run")

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Budget, Child, Mailbox, StartFailed, Strategy, Supervisor, open_supervisor
+from aion_trio.supervision import ActorStopped, Budget, Child, Mailbox, StartFailed, Strategy, Supervisor, open_supervisor, supervise
 
 from .scenes import PROMPT, Recorder, failing, forever
 
@@ -138,6 +138,26 @@ async def test_a_child_may_change_its_supervisor_once_it_has_started(autojump_cl
         assert list(supervisor) == ["b"]
         supervisor.stop()
     assert log == ["down b"]
+
+
+async def test_a_starting_grandchild_may_not_change_the_outer_supervisor(autojump_clock: MockClock) -> None:
+    """The outer loop waits for the inner supervisor, which waits for this child: it would wait for itself."""
+    found: list[Supervisor] = []
+
+    async def meddling(*, task_status: trio.TaskStatus[None]) -> None:
+        with pytest.raises(RuntimeError, match=r"supervisor/team/leaf must call .* before it changes supervisor"):
+            await found[0].add(Child("c", forever))
+        task_status.started()
+        await found[0].add(Child("d", forever))
+        await trio.sleep_forever()
+
+    async with open_supervisor(Child("first", forever)) as supervisor:
+        found.append(supervisor)
+        with trio.fail_after(1):
+            await supervisor.add(Child("team", supervise, (Child("leaf", meddling),)))
+        await wait_all_tasks_blocked()
+        assert list(supervisor) == ["first", "team", "d"]
+        supervisor.stop()
 
 
 async def test_orders_to_a_supervisor_that_stops_are_refused(autojump_clock: MockClock) -> None:

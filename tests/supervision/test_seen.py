@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from random import Random
 
 import pytest
@@ -138,16 +139,18 @@ def test_backoff_grows_to_its_maximum_and_keeps_its_jitter() -> None:
     assert jittered.shortest(3) == pytest.approx(0.5 + 1 + 2)
 
 
-@pytest.mark.parametrize("options", [{"initial": -1}, {"maximum": 0.01}, {"factor": 0.5}, {"jitter": 1.5}])
+@pytest.mark.parametrize(
+    "options", [{"initial": -1}, {"maximum": 0.01}, {"factor": 0.5}, {"jitter": 1.5}, {"reset_after": -1}, {"initial": math.nan}]
+)
 def test_a_backoff_that_makes_no_sense_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         Backoff(**options)
 
 
 def test_a_budget_that_makes_no_sense_is_refused() -> None:
-    for restarts, per in ((-1, 1.0), (1, 0.0)):
+    for restarts, per in ((-1, 1.0), (1, 0.0), (1, math.nan), (2.5, 1.0), (math.inf, 1.0)):
         with pytest.raises(ValueError):
-            Budget(restarts, per)
+            Budget(restarts, per)  # type: ignore[arg-type]  # as one may who uses no type checker
 
 
 def test_a_budget_that_a_backoff_puts_out_of_reach_is_refused() -> None:

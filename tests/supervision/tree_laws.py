@@ -362,14 +362,16 @@ def a_stop_drains_on_every_level(world: TreeWorld) -> None:
             chain = _line_of(line.who)[1:]
             early = all(line.at < gone[path] + world.spots[path].shutdown for path in chain)
             turn = max(gone[path] for path in chain)
-            skipped = not line.detail and all(turn < gone[path] + world.spots[path].shutdown for path in chain) and _is_up(world, line)
-            assert not (early or skipped) or _falls(world, chain, recent), f"{line.who} was cancelled before its time, or undrained"
+            skipped = not line.detail and all(turn < gone[path] + world.spots[path].shutdown for path in chain)
+            assert not (early or skipped) or not _are_up(world.log[:end], chain) or _falls(world, chain, recent), (
+                f"{line.who} was cancelled before its time, or undrained"
+            )
 
 
-def _is_up(world: TreeWorld, until: Line) -> bool:
-    """The run that ``until`` belongs to had started."""
-    lived = [line.what for line in world.log[: world.log.index(until)] if line.who == until.who and line.what in {"begins", "is up"}]
-    return lived[-1] == "is up"
+def _are_up(log: list[Line], chain: list[str]) -> bool:
+    """All of ``chain`` had started; who has not is not given time."""
+    newest = {line.who: line.what for line in log if line.what in {"begins", "is up"}}
+    return all(newest.get(path) == "is up" for path in chain)
 
 
 def _falls(world: TreeWorld, chain: list[str], recent: list[Line]) -> bool:
