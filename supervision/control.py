@@ -156,6 +156,8 @@ class Control:
         group = self._group(slot)
         slot.due = max([now + delay, *(each.due for each in group if each.due < math.inf)])
         for sibling in reversed(group):
+            if self.crew.halted:
+                return  # nobody of the group will be run again, so those still up may empty their mailboxes
             if sibling is not slot:
                 await self._take_along(sibling, slot.due)
 

@@ -387,3 +387,30 @@ async def test_who_ends_for_good_while_its_group_is_stopped_still_ends_the_block
     with trio.fail_after(10):
         async with open_supervisor(*children, instruments=[], **policy):
             await trio.sleep_forever()
+
+
+async def test_a_stop_that_meets_a_restart_of_the_group_lets_the_rest_empty_their_mailboxes(autojump_clock: MockClock) -> None:
+    received: list[int] = []
+
+    async def reader(mailbox: Mailbox[int], *, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        async for message in mailbox:
+            await trio.sleep(1)
+            received.append(message)
+
+    async def slow_to_stop(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(2)
+
+    box = Mailbox[int]()
+    children = [Child("reader", reader, (box,), mailbox=box), Child("broken", failing(1), backoff=PROMPT), Child("slow", slow_to_stop)]
+    async with open_supervisor(*children, strategy=Strategy.ONE_FOR_ALL, instruments=[]) as supervisor:
+        for number in range(3):
+            await box.address.send(number)
+        await trio.sleep(0.5)  # the group is being stopped, and waits for the slow one
+        supervisor.stop()
+    assert received == [0, 1, 2]

@@ -141,7 +141,8 @@ def every_run_is_told_once_as_it_was(world: TreeWorld) -> None:
             if last.what == "raises":
                 assert last.detail in list(lineage(exit.error)), f"{exit} is not how {line.who} ended: {last}"
             elif last.what == "returns" and not up[line.who]:
-                assert exit.how == "stopped" or isinstance(exit.error, StartFailed), (last, exit)
+                being_stopped = exit.how in {"stopped", "returned"}
+                assert being_stopped or isinstance(exit.error, StartFailed), (last, exit)
             elif last.what in {"returns", "is cancelled"}:
                 assert exit.how == {"returns": "returned", "is cancelled": "stopped"}[last.what], (last, exit)
     assert not begun, f"the ends of {set(begun)} were not told"
@@ -381,7 +382,7 @@ def _falls(world: TreeWorld, chain: list[str], recent: list[Line]) -> bool:
     if any(line.what == "gave up" and line.who in {ROOT, *chain} for line in world.log):
         return True
     return any(
-        (line.what == "raises" and line.who in chain) or (line.what == "restarting" and {above(line.who), line.who} & set(chain))
+        (line.what == "raises" and line.who in chain) or (line.what == "restarting" and {above(line.who), line.who} & {ROOT, *chain})
         for line in recent
     )
 
