@@ -262,7 +262,7 @@ def nobody_is_left_down(world: TreeWorld) -> None:
     """A failure is answered at once: by a restart, by giving up, or because its level, or one above, is being stopped."""
     owed: dict[str, Line] = {}
     for line in world.log:
-        if line.what in {"restarting", "gave up", "ends", "order done", "stops", "cancels", "end", "body left", "left", "orders"}:
+        if line.what in {"begins", "restarting", "gave up", "ends", "order done", "stops", "cancels", "end", "body left", "left", "orders"}:
             for path in [each for each in owed if _answers(line, each)]:
                 del owed[path]
         for path, exit in owed.items():
@@ -275,6 +275,8 @@ def nobody_is_left_down(world: TreeWorld) -> None:
 def _answers(line: Line, path: str) -> bool:
     if line.what in {"end", "orders", "cancels", "stops"}:
         return True  # its level may be under way to its end, or busy
+    if line.what == "begins":
+        return line.who == path
     return above(line.who) == above(path) or line.who == above(path) or below(line.who, path)
 
 
