@@ -198,7 +198,7 @@ def _require_escalation(who: str, failures: tuple[Exception, ...] | None, raised
 def what_escalates_is_plain(world: TreeWorld) -> None:
     """What `supervise` gives up with is no group, so that it can be caught by its type.
 
-    Unless it is stopped from above meanwhile, and raises it beside the cancellation.
+    Unless it is stopped from above meanwhile, and raises it beside the cancellation, or beside an interrupt, which goes up whole.
     """
     for path, spot in world.spots.items():
         if spot.kind == "team" and not spot.body and path != ROOT:
@@ -208,7 +208,8 @@ def what_escalates_is_plain(world: TreeWorld) -> None:
                     begun = line.at
                 elif line.what == "told exit" and line.who == path and begun is not None:
                     plain = isinstance(line.detail.error, GaveUp | Boom)  # its own clean-up may fail on top
-                    assert plain or _stirs_outside(world, path, begun, line.at), f"{path} escalated {line.detail.error!r}"
+                    excused = holds_interrupt(line.detail.error) or _stirs_outside(world, path, begun, line.at)
+                    assert plain or excused, f"{path} escalated {line.detail.error!r}"
                     begun = None
 
 
