@@ -1,8 +1,9 @@
-"""Three commands for a bare clone; they need Python 3.11 or newer, its venv module, and a way to PyPI.
+"""Commands for a bare clone; they need Python 3.11 or newer, its venv module, and a way to PyPI.
 
     python3 run.py demo [OPTIONS]    set up .venv and run the main job: orders, kills, recoveries, a count
     python3 run.py test [OPTIONS]    set up .check, build the wheel, and check and test the installed wheel
     python3 run.py coverage [PART]   measure every branch of the modules that pyproject.toml lists by the tests that concern them
+    python3 run.py nightly [NAME]    set up .check, build the wheel, and run the proofs that take hours; --list names them
 
 Options go to `aion-trio demo` or to pytest. What is set up once is used again until pyproject.toml changes.
 """
@@ -141,19 +142,18 @@ def nightly(options: list[str]) -> None:
     sys.exit(status_of(bin_dir / "python", "-m", "tests.nightly", *options, cwd=copy_tests(home)))
 
 
+COMMANDS = {"demo": demo, "test": test, "coverage": coverage, "nightly": nightly}
+
+
 def main() -> None:
     """Say what is wrong, or run the command."""
     if sys.version_info < (3, 11):
         sys.exit("aion-trio needs Python 3.11 or newer; this is " + sys.version.split()[0])
-    if sys.argv[1:2] == ["demo"]:
-        demo(sys.argv[2:])
-    elif sys.argv[1:2] == ["test"]:
-        test(sys.argv[2:])
-    elif sys.argv[1:2] == ["coverage"]:
-        coverage(sys.argv[2:])
-    else:
+    command = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if command is None:
         print(__doc__)
         sys.exit(2)
+    command(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -42,3 +43,15 @@ def test_the_example_survives_a_kill_and_prints_its_receipt_ever_after(tmp_path:
 def test_every_page_that_the_readme_links_to_is_there() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", (TREE / "README.md").read_text())
     assert [link for link in links if not (TREE / link).exists()] == []
+
+
+def test_each_command_of_the_bare_clone_is_named_and_known() -> None:
+    """`run.py` without a command says which there are; each of these does something."""
+    spec = importlib.util.spec_from_file_location("run", TREE / "run.py")
+    assert spec is not None and spec.loader is not None
+    run = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(run)
+    named = re.findall(r"^    python3 run\.py (\w+) ", run.__doc__ or "", re.MULTILINE)
+    assert named == list(run.COMMANDS)
+    told = subprocess.run([sys.executable, TREE / "run.py", "unheard"], capture_output=True, text=True)
+    assert told.returncode == 2 and run.__doc__ in told.stdout
