@@ -36,6 +36,11 @@ class WorkflowStatus(enum.Enum):
         return self in (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
 
     @property
+    def over(self) -> bool:
+        """Whether the run is closed for good: no other run goes on in its place (H6)."""
+        return not self.open and self is not WorkflowStatus.CONTINUED_AS_NEW
+
+    @property
     def number(self) -> int:
         """The number that index rows hold."""
         return _NUMBERS[self]

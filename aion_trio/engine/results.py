@@ -96,5 +96,4 @@ class Results:
 
 def is_open(run: RunRow) -> bool:
     """Whether the run's outcome is still to come: open, or continued without a successor yet."""
-    status = WorkflowStatus.of_number(run.status)
-    return status.open or status is WorkflowStatus.CONTINUED_AS_NEW
+    return not WorkflowStatus.of_number(run.status).over

@@ -14,7 +14,7 @@ from ..stores.contract import CorruptRecord, Finding, ObligationKind, Store, Sum
 from .folding import Folded
 from .rows import fields_of, row_of, run_and_ordinal, sender_mark
 
-_OVER = frozenset(status.number for status in WorkflowStatus if not status.open and status is not WorkflowStatus.CONTINUED_AS_NEW)
+_OVER = frozenset(status.number for status in WorkflowStatus if status.over)
 
 
 class Kin:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def collector_at_rest() -> Iterator[None]:
     """Without automatic collections in this block, if there were any before it.
 
-    What a sweep makes is there to stay, so walking it again and again frees nothing and took half of the time of a sweep of
+    What a sweep makes is there to stay, so walking it again and again frees nothing, and takes as long as the rest of a sweep of
     ten thousand runs. Objects that are not part of a cycle are freed as ever. Who has switched the collector off finds it off.
     """
     if not gc.isenabled():

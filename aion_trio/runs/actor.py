@@ -28,7 +28,6 @@ from ..errors import (
     SequenceConflict,
     UnknownEventError,
 )
-from ..history import WorkflowStatus
 from ..journal.rows import run_and_ordinal
 from ..journal.writer import ObligationSettled
 from ..stores.contract import Obligation, ObligationKind
@@ -129,8 +128,8 @@ class RunActor:
         record = self._record
         if record is None or record.quarantine is not None or self._mailbox.queued:
             return False
-        projection = record.projection
-        return projection.status is not None and not projection.open and projection.status is not WorkflowStatus.CONTINUED_AS_NEW
+        status = record.projection.status
+        return status is not None and status.over
 
     async def _serve(self, batch: list[Message]) -> None:
         """Make the batch's effects durable, whatever it takes; refuse what cannot be."""

@@ -36,7 +36,8 @@ def start(turn: Turn, message: Start) -> None:
 
 
 def _closed_for_good(turn: Turn) -> bool:
-    return not turn.projection.open and turn.projection.status is not WorkflowStatus.CONTINUED_AS_NEW
+    status = turn.projection.status
+    return status is not None and status.over
 
 
 def _begin(turn: Turn, message: Start, origin: int) -> None:
