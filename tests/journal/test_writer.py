@@ -85,6 +85,54 @@ async def test_a_commit_that_failed_half_way_says_so_and_the_store_is_opened_aga
     assert store.calls["reopen"] == 1
 
 
+async def test_what_follows_from_an_append_happens_once_it_is_durable_and_before_the_caller_goes_on(store: FaultyStore) -> None:
+    """J3: a dispatch or an answer waits for the disk, and for nothing after it."""
+    seen: list[object] = []
+    async with running(store) as journal:
+        seen.append(await journal.append_all([append("a")], lambda: seen.append(head(store.inner, "a"))))
+    assert seen == [1, [1]]
+
+
+@pytest.mark.parametrize("error", [StoreFull("no space"), StoreFailed("EIO on sync"), None], ids=["full", "unknown", "conflict"])
+async def test_nothing_follows_from_an_append_that_is_not_known_to_be_durable(store: FaultyStore, error: Exception | None) -> None:
+    seen: list[int] = []
+    async with running(store) as journal:
+        await journal.append(append("a"))
+        if error is not None:
+            store.plan(Fault("apply", error=error))
+        with pytest.raises((JournalFullError, AppendOutcomeUnknown, SequenceConflict)):
+            await journal.append_all([append("a", 1 if error else 0)], lambda: seen.append(1))
+    assert seen == []
+
+
+async def test_what_follows_may_fail_for_the_caller_alone(store: FaultyStore) -> None:
+    """The append stands, and the journal serves others."""
+
+    def fails() -> None:
+        raise LookupError("the nursery is closed")
+
+    async with running(store) as journal:
+        with pytest.raises(LookupError, match="the nursery is closed"):
+            await journal.append_all([append("a")], fails)
+        assert await journal.append(append("a", 1)) == 2
+
+
+async def test_what_follows_happens_also_when_its_caller_was_cancelled_on_the_way() -> None:
+    """What is durable is dispatched, whoever has gone away meanwhile."""
+    gate = threading.Event()
+    store = threaded(MemoryStore())
+    seen: list[int] = []
+    async with running(store) as journal:
+        store.plan(Fault("apply", wait=gate.wait))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.append_all, [append("a")], lambda: seen.append(head(store.inner, "a")))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+            assert seen == []
+            gate.set()
+    assert seen == [1]
+
+
 async def test_appends_that_arrive_during_a_commit_share_the_next_one() -> None:
     """J3: no timer, no delay; the batch is what has queued up."""
     gate = threading.Event()
