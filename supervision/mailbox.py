@@ -52,6 +52,12 @@ def _any(_: object) -> bool:
 # Messages are asked `issubclass(type(message), Request)`: isinstance would make type checkers forget that they are a T.
 
 
+def require_capacity(capacity: float) -> None:
+    """ValueError for what cannot be a mailbox's capacity."""
+    if not capacity >= 1 or (capacity != math.inf and capacity % 1):
+        raise ValueError(f"capacity is a whole number from 1, or math.inf, found {capacity!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxStatistics:
     """A mailbox at one moment; ``queued`` counts both lanes, ``peak`` is the longest that it ever was."""
@@ -88,8 +94,7 @@ class Mailbox(Generic[T]):
     )
 
     def __init__(self, capacity: float = 64, *, owner: Place | None = None) -> None:
-        if capacity < 1 or (capacity != math.inf and capacity != int(capacity)):
-            raise ValueError(f"capacity is a whole number from 1, or math.inf, found {capacity!r}")
+        require_capacity(capacity)
         self.capacity = capacity
         self.owner = owner
         self.closed = False

@@ -16,7 +16,7 @@ from .cell import Cell
 from .chance import Random
 from .errors import ActorStopped
 from .instrument import Instruments, log
-from .mailbox import Mailbox
+from .mailbox import Mailbox, require_capacity
 from .policy import Backoff, Budget, Ledger
 from .snapshot import Node, await_stack
 
@@ -37,6 +37,7 @@ class Rules:
     def __post_init__(self) -> None:
         if not self.idle_after > 0 or not self.limit >= 1:
             raise ValueError(f"expected idle_after > 0 and limit >= 1, found {self.idle_after!r} and {self.limit!r}")
+        require_capacity(self.capacity)
         self.budget.require_reachable(self.backoff)
 
 

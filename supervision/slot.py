@@ -53,6 +53,8 @@ class Child:
     def __post_init__(self) -> None:
         if not self.name or "/" in self.name:
             raise ValueError(f"a child's name is a part of a path: not empty and without '/', found {self.name!r}")
+        if not callable(self.fn):
+            raise TypeError(f"child {self.name!r}: expected an async function that takes task_status, found {self.fn!r}")
         if not self.shutdown >= 0:
             raise ValueError(f"shutdown is a number of seconds from 0, found {self.shutdown!r}")
 

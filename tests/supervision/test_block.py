@@ -233,6 +233,8 @@ async def test_declarations_that_cannot_be_kept_are_refused() -> None:
             Child(name, forever)
     with pytest.raises(ValueError, match="from 0"):
         Child("a", forever, shutdown=-1)
+    with pytest.raises(TypeError, match="child 'a': expected an async function that takes task_status, found 3"):
+        Child("a", 3)  # type: ignore[arg-type]
 
 
 async def test_one_mailbox_belongs_to_one_child(autojump_clock: MockClock) -> None:

@@ -151,7 +151,7 @@ async def test_a_mailbox_has_one_reader() -> None:
         await box.address.send(1)
 
 
-@pytest.mark.parametrize("capacity", [0, -1, 1.5])
+@pytest.mark.parametrize("capacity", [0, -1, 1.5, math.nan])
 def test_a_capacity_is_a_whole_number(capacity: float) -> None:
     with pytest.raises(ValueError, match="whole number"):
         Mailbox[int](capacity)
