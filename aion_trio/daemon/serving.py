@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import os
@@ -16,6 +15,7 @@ from types import ModuleType
 
 import trio
 
+from ..collector import rest_collector
 from ..engine import Engine, EngineConfig, open_engine
 from ..journal.writer import reading
 from ..protocol import ConfigurationError
@@ -74,7 +74,7 @@ async def serve(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_daemon(config, modules) as daemon:
             log.info("ready: %s, journal %s, process %d, %s", daemon.url, config.journal, os.getpid(), daemon.engine.recovery)
-            _rest_the_collector()
+            rest_collector()
             _notify("READY=1")
             task_status.started(daemon)
             received = await anext(aiter(signals))
@@ -85,16 +85,6 @@ async def serve(
                 await daemon.gateway.drain()
                 nursery.cancel_scope.cancel()
     log.info("parked")
-
-
-def _rest_the_collector() -> None:
-    """What is loaded by now stays: the cyclic collector need not walk it, and runs more rarely.
-
-    Runs that end are freed without it. A process that is nothing but this daemon may decide so; a library may not.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 async def _cut_short(signals: AsyncIterator[int], gateway: Gateway) -> None:

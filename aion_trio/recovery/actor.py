@@ -7,8 +7,8 @@ import logging
 import trio
 import trio_util
 
+from ..collector import collector_at_rest
 from ..errors import JournalFullError
-from .collector import collector_at_rest
 from .courier import Courier
 from .report import Quarantined, RecoveryReport
 from .sweeps import Sweeps

@@ -17,7 +17,7 @@ import trio
 
 from ..definitions import ActivityDefinition, WorkflowDefinition
 from ..engine import EngineConfig
-from ..stores import MemoryStore
+from ..stores import MemoryStore, dump
 from .comparison import Order, Told, first_difference, histories, tellings
 from .effects import WatchedEffects
 from .life import Lived, Program, Scenario, SeededIds, faults_of_journal, faults_of_recovery, left_owed, live, program_of
@@ -92,14 +92,15 @@ def explore_crashes(
     if not (workflows or activities or modules):
         workflows, activities = nearby(scenario)
     program = program_of(scenario, (workflows, activities, modules), config, search.patience)
-    undisturbed = _undisturbed(program, search)
-    explorer = _Explorer(program, search, undisturbed)
+    inspector = _Inspector(program, search.seed)
+    undisturbed = _undisturbed(program, search, inspector)
+    explorer = _Explorer(program, search, undisturbed, inspector)
     explorer.explore()
     return CrashReport(len(undisturbed.lived.tape), explorer.tried, explorer.lives, tuple(explorer.findings))
 
 
-def _undisturbed(program: Program, search: CrashSearch) -> _Undisturbed:
-    trial = run_virtual(_try, program, search, (), seed=search.seed)
+def _undisturbed(program: Program, search: CrashSearch, inspector: _Inspector) -> _Undisturbed:
+    trial = run_virtual(_try, program, search, inspector, (), seed=search.seed)
     if trial.lives[-1].raised is not None:
         raise trial.lives[-1].raised
     if trial.fault:
@@ -107,11 +108,30 @@ def _undisturbed(program: Program, search: CrashSearch) -> _Undisturbed:
     return _Undisturbed(trial.lives[-1], trial.told)
 
 
+class _Inspector:
+    """Looks at what a crash leaves: does it verify, and does it recover to the same records twice?
+
+    Many crashes leave the same journal at the same time (that after one commit and that before the next, to begin with), and
+    what is said of it depends on nothing else, so each is looked at once.
+    """
+
+    def __init__(self, program: Program, seed: int) -> None:
+        self._program, self._seed = program, seed
+        self._said: dict[tuple[float, str], list[str]] = {}
+
+    async def faults_after_crash(self, store: MemoryStore) -> list[str]:
+        """What is wrong with a journal that is to be opened now."""
+        state = trio.current_time(), repr(dump(store))
+        if state not in self._said:
+            self._said[state] = faults_of_journal(store) + await faults_of_recovery(self._program, store, self._seed)
+        return self._said[state]
+
+
 class _Explorer:
     """Tries sequences of crashes, breadth first, and keeps what it finds."""
 
-    def __init__(self, program: Program, search: CrashSearch, undisturbed: _Undisturbed) -> None:
-        self._program, self._search, self._undisturbed = program, search, undisturbed
+    def __init__(self, program: Program, search: CrashSearch, undisturbed: _Undisturbed, inspector: _Inspector) -> None:
+        self._program, self._search, self._undisturbed, self._inspector = program, search, undisturbed, inspector
         self._random = random.Random(search.seed)
         self.tried = self.lives = 0
         self.findings: list[CrashFinding] = []
@@ -127,7 +147,7 @@ class _Explorer:
 
     def _follow(self, deaths: Deaths) -> Iterator[Deaths]:
         """Try one sequence; the sequences that are longer by a crash during the recovery that followed."""
-        trial = run_virtual(_try, self._program, self._search, deaths, seed=self._search.seed)
+        trial = run_virtual(_try, self._program, self._search, self._inspector, deaths, seed=self._search.seed)
         self.tried += 1
         self.lives += len(trial.lives)
         what = trial.fault or self._difference(trial)
@@ -151,7 +171,7 @@ def _points(before: Deaths, commits: int) -> Iterator[Deaths]:
             yield (*before, CrashPoint(commit, after))
 
 
-async def _try(program: Program, search: CrashSearch, deaths: Deaths) -> _Trial:
+async def _try(program: Program, search: CrashSearch, inspector: _Inspector, deaths: Deaths) -> _Trial:
     """Live through a sequence of crashes and one life in peace, checking after each."""
     store, ids = MemoryStore(), SeededIds(search.seed)
     effects = WatchedEffects(store, program.config.namespace, program.config.clock)
@@ -159,15 +179,15 @@ async def _try(program: Program, search: CrashSearch, deaths: Deaths) -> _Trial:
     for death in (*deaths, None):
         lived = await live(program, store, ids, effects.perform, death)
         trial.lives.append(lived)
-        faults = faults_of_journal(store)
-        if lived.raised is not None:
-            faults.append(f"a client got {lived.raised!r}")
-        if death is not None:
+        faults = [] if lived.raised is None else [f"a client got {lived.raised!r}"]
+        if death is None:
+            faults += faults_of_journal(store)
+        else:
             if not lived.died:
                 faults.append(f"the engine outlived its death at {death}")
             trial.commits.append(lived.tape[-1])
             await trio.sleep(search.down_for)
-            faults += await faults_of_recovery(program, store, search.seed)
+            faults += await inspector.faults_after_crash(store)
         if faults:
             trial.fault = faults[0]
             return trial

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..collector import rest_collector
 from ..seams import SystemClock
 from .simulation.campaign import Campaign, judged, reproduce, shrunk
 from .simulation.logbook import Logbook
@@ -101,4 +102,5 @@ def _numbers(text: str) -> frozenset[int]:
 
 
 if __name__ == "__main__":
+    rest_collector()
     sys.exit(main())

@@ -13,6 +13,7 @@ import time
 
 import trio
 
+from aion_trio.collector import rest_collector
 from aion_trio.testing import CrashSearch
 
 from .crash_scenarios import CHAPTERS, explore
@@ -51,4 +52,5 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
+    rest_collector()
     sys.exit(main())

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio.recovery.collector import collector_at_rest
+from aion_trio.collector import collector_at_rest, rest_collector
 from aion_trio.stores import MemoryStore
 
 from .harness import engine_on
@@ -53,3 +53,14 @@ def test_a_collector_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_process_may_let_it_run_rarely_for_good() -> None:
+    before = gc.get_threshold()
+    try:
+        rest_collector()
+        assert gc.isenabled() and gc.get_threshold() > before
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The cyclic collector rests while a sweep brings runs back."""
+"""When Python's cyclic collector runs: not while a sweep brings runs back, and rarely in a process that is nothing but an engine."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def collector_at_rest() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def rest_collector() -> None:
+    """For the rest of the process: what is loaded by now stays and need not be walked, and collections are rare.
+
+    Runs that end are freed without the collector, so little is left for it to find; walking what is in flight takes a
+    fifth of the time of a short workflow. A process that is nothing but an engine, as the daemon is, may decide so; a library may not.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
