@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,3 +37,15 @@ def test_wrong_usage_ends_with_status_2(options: list[str], capsys: pytest.Captu
         main(options)
     assert ended.value.code == 2
     assert capsys.readouterr().err
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM in the middle of a measurement: the journals that were being measured are removed, servers of peers are stopped."""
+    command = [sys.executable, "-m", "benchmarks", "--only", "step", "--path", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("*/*")):
+            assert process.poll() is None
+            time.sleep(0.01)  # another process is waited for, whose time is not virtual
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGINT
+    assert not list(tmp_path.iterdir())
