@@ -15,7 +15,6 @@ from types import ModuleType
 
 import trio
 
-from ..collector import rest_collector
 from ..engine import Engine, EngineConfig, open_engine
 from ..journal.writer import reading
 from ..protocol import ConfigurationError
@@ -74,7 +73,6 @@ async def serve(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_daemon(config, modules) as daemon:
             log.info("ready: %s, journal %s, process %d, %s", daemon.url, config.journal, os.getpid(), daemon.engine.recovery)
-            rest_collector()
             _notify("READY=1")
             task_status.started(daemon)
             received = await anext(aiter(signals))

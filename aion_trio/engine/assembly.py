@@ -17,7 +17,7 @@ import random
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,7 @@ from ..activities import Activities
 from ..activities.actor import Limits
 from ..activities.attempt import Attempts
 from ..codec import Codec
+from ..collector import collector_at_ease
 from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
 from ..errors import AionError, InvalidInputError, JournalNotWritableError, WorkflowRuleError
 from ..journal import Journal
@@ -81,7 +82,8 @@ async def open_engine(
                 try:
                     for make in children:
                         await supervisor.add(make(engine))
-                    yield engine
+                    with collector_at_ease() if config.ease_collector else nullcontext():
+                        yield engine
                 except BaseException as error:
                     raised.append(error)
                     raise

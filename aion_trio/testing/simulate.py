@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..collector import rest_collector
 from ..seams import SystemClock
 from .simulation.campaign import Campaign, judged, reproduce, shrunk
 from .simulation.logbook import Logbook
@@ -102,5 +101,4 @@ def _numbers(text: str) -> frozenset[int]:
 
 
 if __name__ == "__main__":
-    rest_collector()
     sys.exit(main())

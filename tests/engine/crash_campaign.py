@@ -13,7 +13,6 @@ import time
 
 import trio
 
-from aion_trio.collector import rest_collector
 from aion_trio.testing import CrashSearch
 
 from .crash_scenarios import CHAPTERS, explore
@@ -52,5 +51,4 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    rest_collector()
     sys.exit(main())

@@ -1,15 +1,16 @@
-"""The cyclic collector rests while recovery sweeps, and only then."""
+"""The cyclic collector rests while recovery sweeps, and is at ease while an engine is open."""
 
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Iterator
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio.collector import collector_at_rest, rest_collector
+from aion_trio.collector import collector_at_ease, collector_at_rest
 from aion_trio.stores import MemoryStore
 
 from .harness import engine_on
@@ -55,12 +56,57 @@ def test_a_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
-def test_a_process_may_let_it_run_rarely_for_good() -> None:
-    before = gc.get_threshold()
-    try:
-        rest_collector()
-        assert gc.isenabled() and gc.get_threshold() > before
-        assert gc.get_freeze_count() > 0
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
+def settings() -> tuple[tuple[int, int, int], bool]:
+    return gc.get_threshold(), gc.get_freeze_count() > 0
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[int, int, int]]:
+    """The collector as Python sets it, whatever this process does with it; and so it is again afterwards."""
+    before, enabled = gc.get_threshold(), gc.isenabled()
+    gc.enable()
+    gc.unfreeze()
+    gc.set_threshold(700, 10, 10)
+    yield (700, 10, 10)
+    gc.unfreeze()
+    gc.set_threshold(*before)
+    (gc.enable if enabled else gc.disable)()
+
+
+async def test_it_is_at_ease_while_an_engine_is_open(collector: tuple[int, int, int]) -> None:
+    async with engine_on(MemoryStore(), workflows=[looks]):
+        (youngest, *older), frozen = settings()
+        assert youngest > collector[0] and tuple(older) == collector[1:] and frozen
+    assert settings() == (collector, False)
+
+
+async def test_an_engine_can_be_told_to_leave_it_alone(collector: tuple[int, int, int]) -> None:
+    async with engine_on(MemoryStore(), workflows=[looks], ease_collector=False):
+        assert settings() == (collector, False)
+
+
+def test_the_last_of_overlapping_blocks_gives_it_back(collector: tuple[int, int, int]) -> None:
+    first, second = collector_at_ease(), collector_at_ease()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert settings() != (collector, False)
+    second.__exit__(None, None, None)
+    assert settings() == (collector, False)
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("own", [gc.freeze, gc.disable, lambda: gc.set_threshold(50_000), lambda: gc.set_threshold(0)])
+def test_a_program_that_has_set_it_itself_is_left_alone(own: Callable[[], None]) -> None:
+    own()
+    before = settings()
+    with collector_at_ease():
+        assert settings() == before
+    assert settings() == before
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_the_program_sets_meanwhile_stays() -> None:
+    with collector_at_ease():
+        gc.set_threshold(1234, 5, 6)
+    assert gc.get_threshold() == (1234, 5, 6)
