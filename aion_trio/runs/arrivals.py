@@ -90,6 +90,9 @@ def child_closed(turn: Turn, message: ChildClosed) -> None:
         turn.answer(message, Effect.LATER)  # this history does not reach to the child's record yet
         return
     if current and message.ordinal in projection.children:
+        if _is_to_be_started(turn, message):
+            turn.answer(message, Effect.LATER)  # only the start tells whether the one that has closed is this run's child
+            return
         if message.failure is None:
             turn.arrive(ev.CHILD_WORKFLOW_COMPLETED, message.ordinal, message.result)
         else:
@@ -99,6 +102,13 @@ def child_closed(turn: Turn, message: ChildClosed) -> None:
         return
     turn.closes.append(message.closes)
     turn.answer(message, Effect.SETTLED)
+
+
+def _is_to_be_started(turn: Turn, message: ChildClosed) -> bool:
+    """Whether the child's start is owed still, which is itself what a child that could not be started is told by (C1)."""
+    row = row_of(turn.projection.current.run_no, message.ordinal)
+    start = turn.services.journal.obligation(turn.record.key, ObligationKind.CHILD_START, row)
+    return start is not None and message.closes.kind is ObligationKind.CHILD_CLOSED
 
 
 def settle(turn: Turn, message: Settle) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import events as ev
+from ..codec import Codec
 from ..definitions import WorkflowDefinition
 from ..events import Raw
 from ..kernel import KERNEL_VERSION
@@ -43,6 +44,16 @@ def child_run(cause: Raw, parent: list[Any], run_id: bytes) -> Raw:
         ev.WORKFLOW_STARTED, 0, type_name, version, run_id, b"", ev.ORIGIN_FIRST, payload, [], parent,
         on_parent_close, timeout_us, dict(attributes), KERNEL_VERSION, None, trace,
     ]  # fmt: skip
+
+
+def began_as_recorded(started: Raw, cause: Raw, codec: Codec) -> bool:
+    """Whether a child began with the type, version, input, policy and time-out that `cause` names (R3).
+
+    It did not where a parent whose history was cut in front of the child was taken over, and went another way since.
+    """
+    of_child, of_parent = started[7], cause[6]
+    same_input = of_child == of_parent or codec.unwrap(of_child) == codec.unwrap(of_parent)
+    return bool(same_input and [*started[2:4], *started[10:12]] == [*cause[4:6], cause[8], cause[10]])
 
 
 def successor_run(continued: Raw, closing: Raw, definition: AnyWorkflow, attributes: Mapping[str, Any], run_id: bytes) -> Raw:

@@ -70,12 +70,12 @@ def _taken(turn: Turn, why: str) -> errors.WorkflowAlreadyStartedError:
 
 
 def start_child(turn: Turn, message: StartChild) -> None:
-    """Start the child that its parent recorded; one that exists and names this parent is the same child (C1, R3, R6)."""
+    """Start the child that its parent recorded; one that exists, names this parent and began as recorded is the same child (C1, R3, R6)."""
     _, _, ordinal, child_id, type_name, version = message.cause[:6]
     parent = [message.parent.workflow_id, message.parent_run_id, ordinal]
     if turn.record.exists:
         root = turn.root()
-        if root is not None and root[9] == parent:
+        if root is not None and root[9] == parent and births.began_as_recorded(root, message.cause, turn.services.world.codec):
             turn.closes.append(message.closes)
             turn.answer(message, Effect.SETTLED)
         else:

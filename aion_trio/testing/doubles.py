@@ -16,7 +16,7 @@ import trio
 
 from ..activities import ActivityInfo, activity_info
 from ..definitions import ActivityDefinition
-from .virtual import standing_still
+from .virtual import run_in_turn, standing_still
 
 AnyActivity = ActivityDefinition[..., Any]
 Perform = Callable[[Callable[..., Any], tuple[Any, ...]], Awaitable[Any]]
@@ -43,7 +43,7 @@ class Attempts:
         attempt = Attempt(activity_info())
         self.all.append(attempt)
         try:
-            value = await run_function(fn, args)
+            value = await run_function(fn, args) if inspect.iscoroutinefunction(fn) else await run_in_turn(fn, args)
         except Exception:
             attempt.ended = True
             raise

@@ -10,10 +10,12 @@ import importlib
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+import outcome
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -30,18 +32,59 @@ def run_virtual(async_fn: Callable[[Unpack[Ts]], Awaitable[R]], *args: *Ts, seed
         return run(async_fn, *args, clock=MockClock(autojump_threshold=0))
 
 
+@dataclass(slots=True)
+class _Stand:
+    """A clock that stands: for how many blocks, its threshold before the first of them, and whose turn comes last."""
+
+    threshold: float
+    blocks: int = 0
+    last: trio.Event | None = None
+
+
+_standing: dict[MockClock, _Stand] = {}
+
+
 @contextmanager
-def standing_still() -> Iterator[None]:
-    """A block in which virtual time does not jump, though every task waits: a thread is at work that Trio cannot see."""
+def standing_still() -> Iterator[_Stand]:
+    """A block in which virtual time does not jump, though every task waits: a thread is at work that Trio cannot see.
+
+    Blocks may overlap; the clock goes on at the end of the last.
+    """
     clock = trio.lowlevel.current_clock()
     if not isinstance(clock, MockClock):
-        yield
+        yield _Stand(0)
         return
-    threshold, clock.autojump_threshold = clock.autojump_threshold, float("inf")
+    stand = _standing.setdefault(clock, _Stand(clock.autojump_threshold))
+    stand.blocks += 1
+    clock.autojump_threshold = float("inf")
     try:
-        yield
+        yield stand
     finally:
-        clock.autojump_threshold = threshold
+        stand.blocks -= 1
+        if not stand.blocks:
+            clock.autojump_threshold = _standing.pop(clock).threshold
+
+
+async def run_in_turn(fn: Callable[..., R], args: tuple[Any, ...]) -> R:
+    """Run a function in a thread for which virtual time waits, so that the schedule does not depend on how long the thread takes.
+
+    What comes of it is heard of when nothing else can happen, and after what came of those that began before it. A function that
+    waits for what another's result sets off may wait for ever.
+    """
+    with standing_still() as stand:
+        before, stand.last = stand.last, (done := trio.Event())
+        try:
+            came = await outcome.acapture(_in_thread, fn, args)
+            if before is not None:
+                await before.wait()
+            await wait_all_tasks_blocked()
+            return came.unwrap()
+        finally:
+            done.set()
+
+
+async def _in_thread(fn: Callable[..., R], args: tuple[Any, ...]) -> R:
+    return await trio.to_thread.run_sync(fn, *args, abandon_on_cancel=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ depends on nothing but its arguments. Where clients must wait for a workflow to 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import aion_trio as aion
 from aion_trio import durable
 from aion_trio.testing import CrashReport, CrashSearch, Order, explore_crashes
 
+from . import crash_orders
 from .harness import until
 
 word = aion.Signal("word", int)
@@ -324,11 +325,11 @@ async def stubborn(n: int) -> str:
     return "never"
 
 
-WORKFLOWS = [
+WORKFLOWS = (
     sequence, fan_out, two_branches, sleeper, impatient, too_long, listens, tells, leaf, fails, hangs, counts_down, family, leaves,
     lets_go, slow_to_go, changes_its_mind, holds, simultaneous, carries, stubborn, becomes, passes_on,
-]  # fmt: skip
-ACTIVITIES = [step, at_once, endless, third_time, declines]
+)  # fmt: skip
+ACTIVITIES = (step, at_once, endless, third_time, declines)
 
 
 # ---- what clients do
@@ -469,11 +470,13 @@ Clients = Callable[[aion.Engine], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Chapter:
-    """A scenario, and how its histories are compared."""
+    """A scenario, how its histories are compared, and the definitions that it needs."""
 
     clients: Clients
     order: Order = "exact"
     resident_limit: int = 10_000
+    workflows: Sequence[Any] = WORKFLOWS
+    activities: Sequence[Any] = ACTIVITIES
 
 
 CHAPTERS: dict[str, Chapter] = {
@@ -491,6 +494,7 @@ CHAPTERS: dict[str, Chapter] = {
     "generations": Chapter(generations),
     "crowd": Chapter(crowd, "any"),
     "crowd that is never in memory": Chapter(crowd, "any", 1),
+    "orders": Chapter(crash_orders.orders, "any", workflows=crash_orders.WORKFLOWS, activities=crash_orders.ACTIVITIES),
 }
 
 
@@ -499,4 +503,4 @@ def explore(name: str, search: CrashSearch) -> CrashReport:
     chapter = CHAPTERS[name]
     config = aion.EngineConfig(resident_limit=chapter.resident_limit)
     chosen = replace(search, order="unchecked" if search.down_for else chapter.order)
-    return explore_crashes(chapter.clients, workflows=WORKFLOWS, activities=ACTIVITIES, config=config, search=chosen)
+    return explore_crashes(chapter.clients, workflows=chapter.workflows, activities=chapter.activities, config=config, search=chosen)

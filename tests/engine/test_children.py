@@ -15,7 +15,7 @@ from aion_trio.stores import MemoryStore
 
 from . import shop
 from .evidence import only, owed, quiet
-from .harness import engine_on, names_of, until
+from .harness import cut_after, engine_on, names_of, recovered, until
 
 
 @aion.workflow
@@ -150,6 +150,35 @@ async def test_two_children_cannot_have_one_id(autojump_clock: MockClock) -> Non
 
     async with opened(workflows=[*WORKFLOWS, twins]) as engine:
         assert await engine.execute(twins) == ["done", "already_started"]
+
+
+@pytest.mark.parametrize(("how", "outcome"), [("completes", ["completed", "done"]), ("fails", ["already_started"])])
+async def test_a_child_that_was_taken_over_is_its_parents_if_it_was_started_as_the_parent_records(
+    how: str, outcome: list[Any], autojump_clock: MockClock
+) -> None:
+    """C1: a parent that was cut in front of a child may go another way when it goes on; the old way's child is not the new one's."""
+    way = aion.Signal("way", str)
+
+    @aion.workflow
+    async def chooses() -> list[Any]:
+        try:
+            return ["completed", await ends(await way.receive())]
+        except aion.ChildWorkflowFailedError as error:
+            return [error.kind]
+
+    async with opened(workflows=[ends, chooses]) as engine:
+        parent = await engine.start(chooses, id="p")
+        await parent.signal(way, "completes")
+        assert await parent.result() == ["completed", "done"]
+        (child_id,) = [event.child_id for event in await only(engine, "p", ChildWorkflowStarted)]
+        lines = {workflow_id: await engine.export_history(workflow_id) for workflow_id in ("p", child_id)}
+    store = MemoryStore()
+    await recovered(store, cut_after(lines["p"], "WorkflowStarted"), lines[child_id], workflows=[ends, chooses])
+    async with opened(store, workflows=[ends, chooses]) as engine:
+        await engine.handle("p").signal(way, how)
+        assert await engine.handle("p").result() == outcome
+        await trio.sleep(120)  # what the old way's child owes is tried again now and then
+        assert owed(store) == []
 
 
 async def test_a_workflow_cannot_be_its_own_child(autojump_clock: MockClock) -> None:

@@ -33,7 +33,7 @@ def test_no_crash_loses_or_doubles_work_while_time_goes_on(chapter: str) -> None
     assert report.sound, report
 
 
-@pytest.mark.parametrize("chapter", ["letters", "generations"])
+@pytest.mark.parametrize("chapter", ["letters", "generations", "orders"])
 def test_no_crash_at_all_loses_or_doubles_work(chapter: str) -> None:
     """Every crash point of two chapters, and every one of the recoveries that follow."""
     report = explore(chapter, CrashSearch(deaths=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import pytest
 import trio
@@ -10,7 +11,7 @@ from trio.testing import MockClock
 
 import aion_trio as aion
 from aion_trio import durable
-from aion_trio.testing import MemoryStore, double, open_test_engine, replay_history, run_workflow
+from aion_trio.testing import MemoryStore, double, open_test_engine, replay_history, run_virtual, run_workflow
 
 
 class Declined(Exception):
@@ -69,6 +70,35 @@ def test_a_workflow_that_nothing_wakes_is_a_failure_that_says_where_it_waits() -
     assert run_workflow(waits_for_approval, signals=[(approval, True)]) is True
     with pytest.raises(AssertionError, match=r"(?s)`signals`.*in waits_for_approval"):
         run_workflow(waits_for_approval)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_activities_in_threads_overlap_and_time_goes_on_afterwards(seed: int) -> None:
+    """Virtual time stands while any of the threads works: not only until the first has ended, and not for good."""
+    both_began, one_recorded = threading.Barrier(2), threading.Event()
+
+    @aion.activity
+    def work(number: int) -> None:
+        both_began.wait(60)
+        assert number == 1 or one_recorded.wait(60)
+
+    @aion.workflow
+    async def side_by_side() -> float:
+        began = durable.current_time()
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(work, 2)
+            with durable.move_on_after(3600):
+                await work(1)
+                one_recorded.set()
+        after = durable.current_time()
+        await durable.sleep(86400)
+        return after - began
+
+    async def main() -> float:
+        async with open_test_engine(workflows=[side_by_side], activities=[work]) as engine:
+            return await engine.execute(side_by_side)
+
+    assert run_virtual(main, seed=seed) == 0
 
 
 def test_a_double_returns_a_value_and_keeps_what_it_was_called_with() -> None:
