@@ -17,6 +17,7 @@ from .children import DIED, HUNG, Escaped, Limit, forked
 from .places import Mutant, Source
 from .planting import Loaded
 from .records import Records, Trial, score
+from .session import require_lasting
 
 PROGRAM = '''
 """A module."""
@@ -91,6 +92,13 @@ def test_a_child_says_what_came_of_it() -> None:
     assert forked(lambda: 1 // 0, limit) == Escaped("ZeroDivisionError: integer division or modulo by zero")
     assert forked(lambda: os._exit(3), limit) == DIED
     assert forked(lambda: time.sleep(30), limit) == HUNG
+
+
+def test_a_test_that_another_process_would_not_find_again_is_refused() -> None:
+    """Else a mutant that only it notices would count as alive."""
+    require_lasting(["tests/test_it.py::test_it[f]"])
+    with pytest.raises(RuntimeError, match="names hold an address"):
+        require_lasting(["tests/test_it.py::test_it[<function f at 0x7f00>]"])
 
 
 def test_a_record_outlives_the_process_and_the_later_trial_counts(tmp_path: Path) -> None:
