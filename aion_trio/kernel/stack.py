@@ -25,13 +25,13 @@ def _is_ours(frame: FrameType) -> bool:
     return name.partition(".")[0] in _LIBRARIES and not name.startswith("aion_trio.demo")
 
 
-def _text(frame: FrameType, line: int | None = None) -> str:
-    return f"{frame.f_code.co_filename}:{line or frame.f_lineno} in {frame.f_code.co_qualname}"
+def _text(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
 
 
 def user_line() -> str:
     """The innermost line on this thread's stack that is not the library's: "file:line in function"."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe()
     while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return _text(frame) if frame is not None else ""

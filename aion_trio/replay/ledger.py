@@ -64,6 +64,7 @@ class Ledger:
         "_behind", "_codec", "_history", "_lines", "ended", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal",
         "outputs", "page", "position", "size_bytes",
     )  # fmt: skip
+    _history: Iterator[Raw]
 
     def __init__(self, workflow_id: str, codec: Codec) -> None:
         self._workflow_id, self._codec = workflow_id, codec
@@ -78,7 +79,6 @@ class Ledger:
         self._lines: list[str] = []
         self.ended: Any = None
         """The workflow function, once it has ended: then no line on the stack is its own."""
-        self._history: Iterator[Raw] = iter(())
         self._seqs: list[int] = []
         self._behind: tuple[Raw, int] = END, 0
         """The event that was at the cursor before the page was turned."""
