@@ -44,13 +44,13 @@ def line_of_function(function: Any) -> str:
 
 
 def await_frames(coro: Any) -> Iterator[FrameType]:
-    """The frames of a suspended coroutine, outermost first."""
+    """The frames of a suspended coroutine, outermost first; those within an async generator that it walks are out of reach."""
     while coro is not None:
-        frame = next((f for name in ("cr_frame", "gi_frame", "ag_frame") if (f := getattr(coro, name, None)) is not None), None)
+        frame = next((f for name in ("cr_frame", "gi_frame") if (f := getattr(coro, name, None)) is not None), None)
         if frame is None:
             return
         yield frame
-        coro = next((c for name in ("cr_await", "gi_yieldfrom", "ag_await") if (c := getattr(coro, name, None)) is not None), None)
+        coro = next((c for name in ("cr_await", "gi_yieldfrom") if (c := getattr(coro, name, None)) is not None), None)
 
 
 def line_of_coroutine(coro: Any) -> str:

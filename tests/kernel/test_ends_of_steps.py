@@ -1,0 +1,247 @@
+"""How a step ends: at a fault, out of fuel, and with the thread as it was; and what is left of a run that is dropped (K4, K7)."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import sniffio
+import trio
+
+import aion_trio as aion
+from aion_trio import durable
+from aion_trio.kernel.context import current
+
+from ..replay.plays import Play
+from ..replay.steps import approval, charge, progress
+
+
+def broken(seen: list[str]) -> Play:
+    """A run whose step is void: the first of four tasks that were woken breaks a rule."""
+
+    @aion.workflow
+    async def order() -> None:
+        async def other(name: str) -> None:
+            await gate.wait()
+            seen.append(name)
+
+        async def bad() -> None:
+            await gate.wait()
+            trio.current_time()
+
+        gate = durable.Event()
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(bad)
+            for name in "bcd":
+                nursery.start_soon(other, name)
+            await charge("a")
+            gate.set()
+
+    play = Play(order, known=[charge]).start()
+    with pytest.raises(aion.WorkflowRuleError, match="a function of Trio was called"):
+        play.complete(1, "x")
+    return play
+
+
+def test_behind_a_fault_no_task_gets_a_turn_in_that_step_or_a_later_one() -> None:
+    """K4: a step that is void has no effects."""
+    seen: list[str] = []
+    play = broken(seen)
+    for _ in range(2):
+        with pytest.raises(aion.WorkflowRuleError, match="a function of Trio was called"):
+            play.signal("approval", True)
+    assert seen == [] and play.execution.spoiled
+    play.execution.evict()
+    assert seen == []
+
+
+async def waits_for_a_signal() -> None:
+    await approval.receive()
+
+
+async def waits_for_an_activity() -> None:
+    await charge("a")
+
+
+async def waits_in_scopes() -> None:
+    with durable.move_on_after(5), durable.CancelScope(shield=True):
+        await durable.sleep(9)
+
+
+async def waits_in_a_nursery() -> None:
+    async with durable.open_nursery() as nursery:
+        nursery.start_soon(charge, "a")
+        await approval.receive()
+
+
+async def waits_for_its_children() -> None:
+    async with durable.open_nursery() as nursery:
+        nursery.start_soon(charge, "a")
+
+
+async def wakes_another_on_its_way_out() -> None:
+    event = durable.Event()
+    async with durable.open_nursery() as nursery:
+        nursery.start_soon(event.wait)
+        try:
+            await approval.receive()
+        finally:
+            event.set()
+
+
+WAITING = [
+    waits_for_a_signal, waits_for_an_activity, waits_in_scopes, waits_in_a_nursery, waits_for_its_children, wakes_another_on_its_way_out,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", WAITING, ids=lambda code: code.__name__)
+def test_a_run_that_is_dropped_is_freed_with_the_last_reference(code: Any) -> None:
+    """Many runs come and go, and none of them waits for the cyclic collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        play = Play(aion.workflow(name="order")(code), known=[charge]).start()
+        kernel = weakref.ref(play.execution._kernel)
+        play.execution.evict()
+        del play
+        assert kernel() is None
+    finally:
+        gc.enable()
+
+
+def played(code: Any, fuel: int) -> Play:
+    """A run with so much fuel for each step; its activity gives "x", and its sleep is slept."""
+    play = Play(aion.workflow(name="order")(code), known=[charge], fuel=fuel).start()
+    while not play.execution.finished:
+        pending = play.execution.pending_activities()
+        if pending:
+            play.complete(next(iter(pending)), "x")
+        else:
+            play.pass_time()
+    return play
+
+
+async def asks_after_an_activity() -> None:
+    await charge("a")
+    for _ in range(9):
+        durable.now()
+
+
+async def asks_after_a_sleep() -> None:
+    await durable.sleep(5)
+    for _ in range(9):
+        durable.now()
+
+
+async def asks_after_two_of_each() -> None:
+    for _ in range(2):
+        await durable.sleep(5)
+        await charge("a")
+    for _ in range(9):
+        durable.now()
+
+
+async def takes_turns() -> None:
+    for _ in range(9):
+        await durable.checkpoint()
+
+
+@pytest.mark.parametrize(
+    "code", [asks_after_an_activity, asks_after_a_sleep, asks_after_two_of_each, takes_turns], ids=lambda code: code.__name__
+)
+def test_a_step_has_just_as_much_fuel_when_it_is_replayed_as_when_it_was_live(code: Any) -> None:
+    """K5: nine calls, the turn that makes them, and the closing event."""
+    needed = 11
+    history = played(code, 1000).history
+    assert played(code, needed).replay().finished
+    with pytest.raises(aion.WorkflowRuleError, match=f"used {needed - 1} resumptions and durable calls in one step"):
+        played(code, needed - 1)
+    definition = aion.workflow(name="order")(code)
+    Play(definition, known=[charge], fuel=needed).replay(history).evict()
+    with pytest.raises(aion.WorkflowRuleError, match=f"used {needed - 1} resumptions and durable calls in one step"):
+        Play(definition, known=[charge], fuel=needed - 1).replay(history)
+
+
+def test_async_generators_of_the_program_are_its_own_again_when_a_step_is_over() -> None:
+    @aion.workflow
+    async def order() -> str:
+        return await charge("a")
+
+    async def values() -> AsyncIterator[int]:
+        yield 1
+
+    play = Play(order, known=[charge]).start()
+    with pytest.raises(StopIteration):
+        anext(values()).send(None)
+    play.execution.evict()
+    assert sys.get_asyncgen_hooks().firstiter is None
+
+
+def test_after_a_step_and_after_a_query_the_thread_is_the_programs() -> None:
+    @aion.workflow
+    async def order() -> str:
+        progress.serve(lambda: 1)
+        return await charge(sniffio.current_async_library())
+
+    async def main() -> list[str]:
+        seen = [sniffio.current_async_library()]
+        play = Play(order, known=[charge]).start()
+        seen += [play.last[0][3], sniffio.current_async_library()]
+        play.execution.query("progress")
+        seen.append(sniffio.current_async_library())
+        assert current() is None
+        await trio.lowlevel.checkpoint()
+        play.execution.evict()
+        return seen
+
+    assert trio.run(main) == ["trio", "charge", "trio", "trio"]
+
+
+def test_outside_of_a_trio_program_no_library_runs_when_a_step_is_over() -> None:
+    @aion.workflow
+    async def order() -> str:
+        return await charge("a")
+
+    play = Play(order, known=[charge]).start()
+    with pytest.raises(sniffio.AsyncLibraryNotFoundError):
+        sniffio.current_async_library()
+    play.execution.evict()
+
+
+def line_of_fault(source: str, file: str, module: str) -> str:
+    """What a fault in workflow code of that file says about its place."""
+    space: dict[str, Any] = {"__name__": module, "trio": trio, "ExitStack": ExitStack, "durable": durable}
+    exec(compile(source, file, "exec"), space)
+    play = Play(aion.workflow(name="order")(space["order"]))
+    with pytest.raises(aion.WorkflowRuleError) as info:
+        play.start()
+    play.execution.evict()
+    return str(info.value).partition(", at ")[2].partition(": it would")[0]
+
+
+CALLS_TRIO = "async def order():\n    trio.current_time()\n"
+CALLS_TRIO_BY_WAY_OF_THE_STANDARD_LIBRARY = """async def order():
+    with ExitStack() as stack:
+        stack.callback(trio.current_time)
+"""
+
+
+def test_workflow_code_that_was_installed_is_told_by_its_line() -> None:
+    """K7: what lies in site-packages is a user's as well."""
+    file = os.path.join(os.path.dirname(os.__file__), "site-packages", "shop", "orders.py")
+    assert line_of_fault(CALLS_TRIO, file, "shop.orders") == f"{file}:2 in order"
+
+
+def test_a_rule_that_is_broken_by_way_of_the_standard_library_is_told_by_the_line_of_the_workflow() -> None:
+    """K7."""
+    assert line_of_fault(CALLS_TRIO_BY_WAY_OF_THE_STANDARD_LIBRARY, "orders.py", "orders") == "orders.py:2 in order"
+
+
+def test_the_demo_is_workflow_code_though_it_is_in_this_package() -> None:
+    assert line_of_fault(CALLS_TRIO, "demo/orders.py", "aion_trio.demo.orders") == "demo/orders.py:2 in order"
