@@ -12,7 +12,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "events": ("tests/history", "tests/codec/test_frames.py", "tests/codec/test_lines.py"),
     "codec": ("tests/codec",),
     "kernel": ("tests/kernel", "tests/replay"),
-    "replay": ("tests/replay", "tests/engine/test_children.py", "tests/engine/test_signals.py"),
+    "replay": ("tests/replay", "tests/engine/test_children.py", "tests/engine/test_signals.py", "tests/mutation/test_kernel.py"),
     "journal": (
         "tests/journal",
         "tests/cli/test_repair.py",

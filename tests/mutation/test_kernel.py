@@ -1,4 +1,4 @@
-"""The first of the kernel's random programs: few enough to be tried with each mutant of the kernel.
+"""The first of the kernel's random programs: few enough to be tried with each mutant of the kernel and of replay.
 
 Trio, and the committed order, are the kernel's true oracles; `tests/kernel/test_random_programs.py` asks them about many more programs.
 """
