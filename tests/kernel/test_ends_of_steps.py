@@ -1,4 +1,4 @@
-"""How a step ends: at a fault, out of fuel, and with the thread as it was; and what is left of a run that is dropped (K4, K7)."""
+"""How a step ends: at a fault, and with the thread as it was; and what is left of a run that is dropped (K4, K7)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import trio
 
 import aion_trio as aion
 from aion_trio import durable
-from aion_trio.kernel.context import current
 
 from ..replay.plays import Play
-from ..replay.steps import approval, charge, progress
+from ..replay.steps import approval, charge
 
 
 def broken(seen: list[str]) -> Play:
@@ -115,59 +114,6 @@ def test_a_run_that_is_dropped_is_freed_with_the_last_reference(code: Any) -> No
         gc.enable()
 
 
-def played(code: Any, fuel: int) -> Play:
-    """A run with so much fuel for each step; its activity gives "x", and its sleep is slept."""
-    play = Play(aion.workflow(name="order")(code), known=[charge], fuel=fuel).start()
-    while not play.execution.finished:
-        pending = play.execution.pending_activities()
-        if pending:
-            play.complete(next(iter(pending)), "x")
-        else:
-            play.pass_time()
-    return play
-
-
-async def asks_after_an_activity() -> None:
-    await charge("a")
-    for _ in range(9):
-        durable.now()
-
-
-async def asks_after_a_sleep() -> None:
-    await durable.sleep(5)
-    for _ in range(9):
-        durable.now()
-
-
-async def asks_after_two_of_each() -> None:
-    for _ in range(2):
-        await durable.sleep(5)
-        await charge("a")
-    for _ in range(9):
-        durable.now()
-
-
-async def takes_turns() -> None:
-    for _ in range(9):
-        await durable.checkpoint()
-
-
-@pytest.mark.parametrize(
-    "code", [asks_after_an_activity, asks_after_a_sleep, asks_after_two_of_each, takes_turns], ids=lambda code: code.__name__
-)
-def test_a_step_has_just_as_much_fuel_when_it_is_replayed_as_when_it_was_live(code: Any) -> None:
-    """K5: nine calls, the turn that makes them, and the closing event."""
-    needed = 11
-    history = played(code, 1000).history
-    assert played(code, needed).replay().finished
-    with pytest.raises(aion.WorkflowRuleError, match=f"used {needed - 1} resumptions and durable calls in one step"):
-        played(code, needed - 1)
-    definition = aion.workflow(name="order")(code)
-    Play(definition, known=[charge], fuel=needed).replay(history).evict()
-    with pytest.raises(aion.WorkflowRuleError, match=f"used {needed - 1} resumptions and durable calls in one step"):
-        Play(definition, known=[charge], fuel=needed - 1).replay(history)
-
-
 def test_async_generators_of_the_program_are_its_own_again_when_a_step_is_over() -> None:
     @aion.workflow
     async def order() -> str:
@@ -181,26 +127,6 @@ def test_async_generators_of_the_program_are_its_own_again_when_a_step_is_over()
         anext(values()).send(None)
     play.execution.evict()
     assert sys.get_asyncgen_hooks().firstiter is None
-
-
-def test_after_a_step_and_after_a_query_the_thread_is_the_programs() -> None:
-    @aion.workflow
-    async def order() -> str:
-        progress.serve(lambda: 1)
-        return await charge(sniffio.current_async_library())
-
-    async def main() -> list[str]:
-        seen = [sniffio.current_async_library()]
-        play = Play(order, known=[charge]).start()
-        seen += [play.last[0][3], sniffio.current_async_library()]
-        play.execution.query("progress")
-        seen.append(sniffio.current_async_library())
-        assert current() is None
-        await trio.lowlevel.checkpoint()
-        play.execution.evict()
-        return seen
-
-    assert trio.run(main) == ["trio", "charge", "trio", "trio"]
 
 
 def test_outside_of_a_trio_program_no_library_runs_when_a_step_is_over() -> None:

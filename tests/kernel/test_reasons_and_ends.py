@@ -93,16 +93,6 @@ def test_the_siblings_of_a_task_that_failed_learn_of_it() -> None:
     assert on_kernel(main) == [("nursery", "a child task raised KeyError", "<Task 3 'the one'>")]
 
 
-def test_a_request_to_cancel_the_run_gives_its_reason() -> None:
-    """L1."""
-
-    @aion.workflow
-    async def order() -> list[Any]:
-        return list(await reason_of_waiting())
-
-    assert Play(order).start().cancel("no stock").result == ["explicit", "no stock", None]
-
-
 @in_both_worlds
 def test_a_scope_that_is_over_or_cancelled_arms_no_deadline(run: Runner) -> None:
     async def main() -> None:
@@ -178,6 +168,36 @@ def test_an_error_that_left_a_nursery_is_freed_with_the_last_reference(run: Runn
         return [each() for each in left]
 
     assert run(main) == [None]
+
+
+@in_both_worlds
+def test_the_code_goes_on_behind_a_nursery_that_was_cancelled_in_its_own_block(run: Runner) -> None:
+    async def main() -> str:
+        async with durable.open_nursery() as nursery:
+            nursery.cancel_scope.cancel()
+            await durable.checkpoint()
+        return "went on"
+
+    assert run(main) == "went on"
+
+
+@in_both_worlds
+@pytest.mark.parametrize("shield", [False, True])
+def test_a_time_out_keeps_the_cancellation_around_it_out_if_it_is_a_shield_and_lets_it_in_if_not(run: Runner, shield: bool) -> None:
+    async def main() -> list[bool]:
+        async def lasts(limited: Any) -> bool:
+            with durable.CancelScope() as outer:
+                outer.cancel()
+                with limited:
+                    await durable.sleep(1)
+            return not outer.cancelled_caught
+
+        how: dict[str, Any] = {"shield": True} if shield else {}
+        now = durable.current_time()
+        scopes = [durable.move_on_at(now + 9, **how), durable.move_on_after(9, **how)]
+        return [await lasts(each) for each in [*scopes, durable.fail_at(now + 9, **how), durable.fail_after(9, **how)]]
+
+    assert run(main) == [shield] * 4
 
 
 @in_both_worlds

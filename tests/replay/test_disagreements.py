@@ -7,11 +7,14 @@ import zlib
 from typing import Any
 
 import pytest
+import sniffio
+import trio
 
 import aion_trio as aion
 from aion_trio import durable, events as ev
 from aion_trio.codec import Codec, encode
 from aion_trio.events import Raw
+from aion_trio.kernel.context import current
 
 from .plays import START_US, Play
 from .steps import approval, charge, delivery, progress
@@ -159,6 +162,20 @@ def test_a_cancellation_that_nobody_asked_for_is_a_failure() -> None:
     assert Play(order).start().names == ["WorkflowFailed"]
 
 
+def test_a_request_to_cancel_the_run_gives_its_reason() -> None:
+    """L1."""
+
+    @aion.workflow
+    async def order() -> list[Any]:
+        try:
+            await durable.sleep_forever()
+        except durable.Cancelled as error:
+            cancelled: Any = error
+        return [cancelled.source, cancelled.reason, cancelled.source_task]
+
+    assert Play(order).start().cancel("no stock").result == ["explicit", "no stock", None]
+
+
 # ---- queries
 
 
@@ -235,6 +252,26 @@ def test_a_query_cannot_cancel_a_child() -> None:
         play.execution.query("progress")
     assert play.execution.take_outputs() == []
     play.feed(ev.CHILD_WORKFLOW_COMPLETED, 1, encode("x")).check()
+
+
+def test_after_a_step_and_after_a_query_the_thread_is_the_programs() -> None:
+    @aion.workflow
+    async def order() -> str:
+        progress.serve(lambda: 1)
+        return await charge(sniffio.current_async_library())
+
+    async def main() -> list[str]:
+        seen = [sniffio.current_async_library()]
+        play = Play(order, known=[charge]).start()
+        seen += [play.last[0][3], sniffio.current_async_library()]
+        play.execution.query("progress")
+        seen.append(sniffio.current_async_library())
+        assert current() is None
+        await trio.lowlevel.checkpoint()
+        play.execution.evict()
+        return seen
+
+    assert trio.run(main) == ["trio", "charge", "trio", "trio"]
 
 
 # ---- what a run knows of its length
