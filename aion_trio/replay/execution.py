@@ -58,7 +58,6 @@ class World:
     codec: Codec = field(default_factory=Codec)
     fuel: int = 1_000_000
     guard: Guard = field(default_factory=TrioGuard)
-    strict: bool = False
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("aion_trio.workflow"))
 
 
