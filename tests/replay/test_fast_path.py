@@ -9,10 +9,12 @@ import pytest
 
 import aion_trio as aion
 from aion_trio import durable, events as ev
-from aion_trio.codec import encode
+from aion_trio.codec import Codec, encode
+from aion_trio.replay import steps
 
 from .plays import START_US, Play
 from .steps import approval, charge
+from .test_disagreements import Salted
 from .test_nondeterminism import history_of, mismatch
 
 
@@ -119,6 +121,31 @@ def test_tasks_that_can_run_do_so_before_a_wait_that_is_replayed_is_over(wait: A
         play.complete(pending[0], "x") if pending else play.pass_time()
     assert play.result == ["the other ran", "waited"] * 2
     play.check()
+
+
+@pytest.mark.parametrize("codecs", [[], [Salted()]], ids=["plain", "with a cipher"])
+def test_a_sequence_is_replayed_without_parking_once(codecs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what makes replay quick: each command finds its record and its result as the next two events."""
+
+    async def code() -> list[str]:
+        seen: list[str] = []
+        for cents in range(3):
+            seen.append(await charge("a", cents))
+            await durable.sleep(5 + cents)
+        return seen
+
+    play = Play(aion.workflow(name="order")(code), known=[charge], codec=Codec(codecs)).start()
+    while not play.execution.finished:
+        pending = list(play.execution.pending_activities())
+        play.complete(pending[0], "x") if pending else play.pass_time()
+
+    def parked(abort: Any) -> None:
+        raise AssertionError("it parked")
+
+    monkeypatch.setattr(steps, "park", parked)
+    execution = play.replay()
+    assert execution.finished and execution.take_outputs() == []
+    execution.require_settled()
 
 
 @pytest.mark.parametrize("code", [ev.ACTIVITY_COMPLETED, ev.SIGNAL_DELIVERED, ev.TIMER_FIRED])
