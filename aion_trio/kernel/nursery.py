@@ -102,7 +102,6 @@ class Nursery:
         if not (self._body_runs or self._children or self._starts):
             self._closed = True
             if self._waiting:
-                self._waiting = False
                 self.parent_task.kernel.reschedule(self.parent_task)
 
     def child_ended(self, task: Task, exc: BaseException | None) -> None:

@@ -107,7 +107,7 @@ def _resolved(function: types.FunctionType, instruction: dis.Instruction, owner:
             return _closed_over(function, name)
         case "LOAD_ATTR" | "LOAD_METHOD" if isinstance(owner, types.ModuleType | type):
             return getattr(owner, name, _MISSING)
-        case "PUSH_NULL" | "PRECALL" | "RESUME" | "CACHE" | "NOP":
+        case "EXTENDED_ARG":  # of the next instruction
             return owner
         case _:
             return _MISSING

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from .. import events as ev
-from ..codec import Codec, digest
+from ..codec import Codec
 from ..errors import NonDeterminismError
 from ..events import Raw
 from ..kernel.stack import line_of_function, user_line
@@ -229,7 +229,7 @@ class Ledger:
         seq = self._seq_of(recorded)
         has, wants = _described(recorded), _described(asked)
         ordinal = next((raw[_ordinal_at(raw)] for raw in (asked, recorded) if raw is not None and _ordinal_at(raw)), 0)
-        if recorded is not None and asked is not None and has == wants:
+        if has == wants:
             wants = f"{wants} with another input"
         where = f"event {seq}" if seq else f"the end (event {self.position})"
         raise NonDeterminismError(
@@ -269,8 +269,3 @@ def _described(raw: Raw | None) -> str:
         return f"{text}: {raw[2]}"
     at = _ordinal_at(raw)
     return f"{text} (command {raw[at]})" if at else text
-
-
-def input_agrees(encoded: bytes, recorded_input: Any, recorded_digest: Any) -> bool:
-    """Whether an encoded input is the recorded one, whatever payload codecs were on when it was recorded."""
-    return bool(encoded == recorded_input or digest(encoded) == recorded_digest)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
+import types
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any
 
+import anyio
 import pytest
 import sniffio
 import trio
 
 import aion_trio as aion
 from aion_trio import durable
+from aion_trio.kernel.context import current
 
 from ..replay.plays import Play
 from ..replay.steps import approval, charge
@@ -94,8 +98,16 @@ async def wakes_another_on_its_way_out() -> None:
             event.set()
 
 
+async def waits_until_all_are_blocked_on_its_way_out() -> None:
+    try:
+        await approval.receive()
+    finally:
+        await anyio.wait_all_tasks_blocked()
+
+
 WAITING = [
     waits_for_a_signal, waits_for_an_activity, waits_in_scopes, waits_in_a_nursery, waits_for_its_children, wakes_another_on_its_way_out,
+    waits_until_all_are_blocked_on_its_way_out,
 ]  # fmt: skip
 
 
@@ -140,6 +152,57 @@ def test_outside_of_a_trio_program_no_library_runs_when_a_step_is_over() -> None
     play.execution.evict()
 
 
+def test_what_is_done_on_behalf_of_a_workflow_in_the_middle_of_a_step_is_done_outside_of_it() -> None:
+    """Such as what a handler of its log does."""
+    seen: list[Any] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((current(), trio.current_time() > 0, sniffio.current_async_library(), sys.get_asyncgen_hooks() == hooks[0]))
+
+    @aion.workflow
+    async def order() -> str:
+        durable.logger.warning("written")
+        return sniffio.current_async_library()
+
+    async def main() -> str:
+        hooks.append(sys.get_asyncgen_hooks())
+        return str(Play(order).start().result)
+
+    hooks: Any = []
+    handler, log = Handler(), logging.getLogger("aion_trio.workflow")
+    log.addHandler(handler)
+    try:
+        assert trio.run(main) == "aion"
+    finally:
+        log.removeHandler(handler)
+    assert seen == [(None, True, "trio", True)]
+
+
+def test_code_that_ran_out_of_fuel_is_told_by_task_and_line_and_may_clean_up() -> None:
+    cleaned: list[str] = []
+
+    @aion.workflow
+    async def order() -> None:
+        async def spin() -> None:
+            try:
+                while True:
+                    await durable.checkpoint()
+            finally:
+                cleaned.append(durable.now().isoformat()[:4])
+
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(spin, name="the one")
+
+    play = Play(order, fuel=100)
+    with pytest.raises(aion.WorkflowRuleError) as info:
+        play.start()
+    (note,) = info.value.__notes__
+    assert note.startswith(f"task 'the one' at {__file__}:") and note.endswith("order.<locals>.spin")
+    play.execution.evict()
+    assert cleaned == ["2023"]
+
+
 def line_of_fault(source: str, file: str, module: str) -> str:
     """What a fault in workflow code of that file says about its place."""
     space: dict[str, Any] = {"__name__": module, "trio": trio, "ExitStack": ExitStack, "durable": durable}
@@ -171,3 +234,55 @@ def test_a_rule_that_is_broken_by_way_of_the_standard_library_is_told_by_the_lin
 
 def test_the_demo_is_workflow_code_though_it_is_in_this_package() -> None:
     assert line_of_fault(CALLS_TRIO, "demo/orders.py", "aion_trio.demo.orders") == "demo/orders.py:2 in order"
+
+
+def test_a_function_of_trio_is_refused_with_what_to_use_instead() -> None:
+    """K7."""
+
+    @aion.workflow
+    async def order() -> None:
+        trio.current_time()
+
+    play = Play(order)
+    with pytest.raises(aion.WorkflowRuleError, match=r"^a function of Trio was called in workflow code, at .*; use aion_trio.durable"):
+        play.start()
+    play.execution.evict()
+
+
+def stack_of(code: Any) -> str:
+    """Where the tasks of a workflow wait."""
+    play = Play(aion.workflow(name="order")(code), known=[charge]).start()
+    try:
+        return play.execution.stack()
+    finally:
+        play.execution.evict()
+
+
+def test_the_stack_shows_lines_of_the_workflow_and_none_of_the_libraries_that_it_waits_through() -> None:
+    @types.coroutine
+    def old_style() -> Any:
+        yield from charge("a").__await__()
+
+    async def code() -> None:
+        send, receive = anyio.create_memory_object_stream[int](1)
+        async with send, receive, anyio.create_task_group() as group:
+            group.start_soon(receive.receive)
+            await old_style()
+
+    lines = stack_of(code).splitlines()
+    assert [line.rpartition(" in ")[2].rpartition(".")[2] for line in lines if line.startswith("  ")] == ["code", "old_style"]
+    assert all(__file__ in line for line in lines if line.startswith("  "))
+
+
+def test_the_stack_marks_tasks_that_are_cancelled_and_wait_on() -> None:
+    async def code() -> None:
+        async def child() -> None:
+            with durable.CancelScope(shield=True):
+                await charge("a")
+
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(child)
+            nursery.cancel_scope.cancel()
+
+    tasks = [line for line in stack_of(code).splitlines() if not line.startswith("  ")]
+    assert tasks == ["<Task 1 'order'> (cancelled)", f"<Task 2 {code.__qualname__ + '.<locals>.child'!r}>"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import traceback
 import weakref
 from collections.abc import Iterator
+from math import nan
 from typing import Any
 
 import anyio
@@ -17,7 +19,7 @@ from aion_trio.kernel.alarms import Alarms
 from aion_trio.kernel.scopes import CancelScope
 
 from ..replay.plays import Play
-from ..replay.steps import approval
+from ..replay.steps import approval, progress
 from .worlds import Runner, in_both_worlds, on_kernel
 
 
@@ -198,6 +200,168 @@ def test_a_time_out_keeps_the_cancellation_around_it_out_if_it_is_a_shield_and_l
         return [await lasts(each) for each in [*scopes, durable.fail_at(now + 9, **how), durable.fail_after(9, **how)]]
 
     assert run(main) == [shield] * 4
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_a_task_that_has_ended_is_let_go_though_its_nursery_stays_open() -> None:
+    async def main() -> Any:
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(durable.checkpoint)
+            child = weakref.ref(nursery.child_tasks[0])
+            await durable.sleep(1)
+            return child()
+
+    assert on_kernel(main) is None
+
+
+@in_both_worlds
+def test_the_traceback_of_an_error_leads_to_the_task_that_raised_it(run: Runner) -> None:
+    async def main() -> list[str]:
+        async def fail() -> None:
+            raise KeyError("k")
+
+        async with durable.open_nursery() as outer:
+            try:
+                async with durable.open_nursery() as nursery:
+                    nursery.start_soon(fail)
+            except* KeyError as group:
+                names = [frame.name for frame in traceback.extract_tb(group.exceptions[0].__traceback__)]
+            outer.cancel_scope.cancel()
+        return names[-1:]
+
+    assert run(main) == ["fail"]
+
+
+@in_both_worlds
+def test_a_scope_that_was_left_under_its_tasks_can_still_be_handled(run: Runner) -> None:
+    async def main() -> bool:
+        scope = durable.CancelScope()
+        scope.__enter__()
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(durable.sleep_forever)
+            with pytest.raises(RuntimeError, match="corrupted"):
+                scope.__exit__(None, None, None)
+            scope.shield = True
+            scope.shield = False
+            scope.cancel()
+            nursery.cancel_scope.cancel()
+        return scope.cancel_called
+
+    assert run(main)
+
+
+@in_both_worlds
+def test_seconds_are_seconds(run: Runner) -> None:
+    async def main() -> None:
+        for limit in (durable.move_on_after, lambda seconds: durable.fail_after(seconds).__enter__()):
+            with pytest.raises(ValueError, match="`seconds` must be non-negative"):
+                limit(-1)
+            with pytest.raises(ValueError, match="`seconds` must not be NaN"):
+                limit(nan)
+
+    run(main)
+
+
+@in_both_worlds
+def test_in_a_cancelled_scope_nothing_is_acquired(run: Runner) -> None:
+    async def main() -> list[Any]:
+        lock, semaphore, limiter = durable.Lock(), durable.Semaphore(1), durable.CapacityLimiter(1)
+        with durable.CancelScope() as outer:
+            outer.cancel()
+            for thing in (lock, semaphore, limiter):
+                with durable.CancelScope():
+                    await thing.acquire()
+        return [lock.locked(), semaphore.value, limiter.borrowed_tokens]
+
+    assert run(main) == [False, 1, 0]
+
+
+@in_both_worlds
+def test_closing_an_end_ends_the_waits_on_it_and_no_others(run: Runner) -> None:
+    async def main() -> list[str]:
+        seen: list[str] = []
+        send, receive = durable.open_memory_channel(0)
+        clone = send.clone()
+
+        async def sender(end: Any, name: str) -> None:
+            try:
+                await end.send(name)
+                seen.append(f"{name} was sent")
+            except trio.ClosedResourceError:
+                seen.append(f"{name} was closed")
+
+        async def receiver(end: Any) -> None:
+            seen.append(await end.receive())
+            await receive.receive()
+            seen.append("received by another end")
+
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(sender, send, "a")
+            await durable.sleep(1)
+            nursery.start_soon(sender, clone, "b")
+            await durable.sleep(1)
+            send.close()
+            await durable.sleep(1)
+            assert receive.receive_nowait() == "b"
+            second = receive.clone()
+            nursery.start_soon(receiver, second)
+            await durable.sleep(1)
+            await clone.send("c")
+            await durable.sleep(1)
+            second.close()
+            await durable.sleep(1)
+            await clone.send("d")
+        return seen
+
+    assert run(main) == ["a was closed", "b was sent", "c", "received by another end"]
+
+
+def test_anyio_semaphores_refuse_in_anyios_words_and_keep_their_limit() -> None:
+    async def main() -> list[str]:
+        said: list[str] = []
+        wrong: Any = "1"
+        for make in (
+            lambda: anyio.Semaphore(wrong),
+            lambda: anyio.Semaphore(-1),
+            lambda: anyio.Semaphore(1, max_value=wrong),
+            lambda: anyio.Semaphore(2, max_value=1),
+            lambda: anyio.Semaphore(1, max_value=1).release(),
+        ):
+            try:
+                make()
+            except Exception as error:
+                said.append(f"{type(error).__name__}: {error}")
+        return [*said, str(anyio.Semaphore(1, max_value=2).max_value)]
+
+    said = on_kernel(main)
+    assert said == anyio.run(main, backend="trio") and len(said) == 6
+
+
+def test_in_a_cancelled_scope_nothing_of_anyio_is_acquired() -> None:
+    async def main() -> list[Any]:
+        lock, semaphore, limiter = anyio.Lock(), anyio.Semaphore(1), anyio.CapacityLimiter(1)
+        with anyio.CancelScope() as outer:
+            outer.cancel()
+            for thing in (lock, semaphore, limiter):
+                with anyio.CancelScope():
+                    await thing.acquire()
+        return [lock.locked(), semaphore.value, limiter.borrowed_tokens]
+
+    assert on_kernel(main) == anyio.run(main, backend="trio") == [False, 1, 0]
+
+
+def test_a_query_cannot_open_a_task_group() -> None:
+    """S4."""
+
+    @aion.workflow
+    async def order() -> None:
+        progress.serve(lambda: int(anyio.create_task_group() is None))
+        await approval.receive()
+
+    play = Play(order).start()
+    with pytest.raises(RuntimeError, match="no task of the workflow is running"):
+        play.execution.query("progress")
+    play.execution.evict()
 
 
 @in_both_worlds

@@ -54,6 +54,12 @@ def test_what_is_the_same_on_replay_is_not_accused(statement: str) -> None:
     assert list(problems(workflow_with(statement))) == []
 
 
+def test_a_long_function_is_read_to_its_end() -> None:
+    """More names than fit into one byte."""
+    names = ", ".join(f"len.name{n}" for n in range(300))
+    assert [problem.what for problem in problems(workflow_with(f"{names}, time.time()"))] == ["time.time"]
+
+
 def test_files_are_found_on_windows_too() -> None:
     """Where the functions of `os` say that they are from a module `nt`."""
 

@@ -17,7 +17,7 @@ from aion_trio.events import Raw
 from aion_trio.kernel.context import current
 
 from .plays import START_US, Play
-from .steps import approval, charge, delivery, progress
+from .steps import approval, charge, delivery, progress, readdress
 from .test_nondeterminism import KNOWN, history_of, mismatch, recorded
 
 
@@ -297,6 +297,47 @@ def test_what_is_received_counts_in_the_size_of_a_history() -> None:
     before, _, after, _ = sizes("x" * 1000)
     _, _, shorter, _ = sizes("")
     assert after - shorter >= 1000 and shorter > before
+
+
+def test_what_the_code_asks_for_counts_at_once_and_takes_room_without_a_payload() -> None:
+    """N2, K6: on replay as it did live."""
+
+    @aion.workflow
+    async def order() -> list[int]:
+        seen = [durable.info().history_length]
+        for n in range(100):
+            durable.set_attributes({"n": n})
+            if n < 2:
+                seen.append(durable.info().history_length)
+        before = durable.info().history_bytes
+        await durable.sleep(1)
+        return [*seen, durable.info().history_length, int(before >= 1000)]
+
+    play = Play(order).start().pass_time()
+    assert play.result == [1, 2, 3, 103, 1]
+    play.check(first=100)
+
+
+def test_behind_the_end_of_a_run_none_of_its_tasks_gets_a_turn() -> None:
+    """H4: nothing follows the closing event. An update that was not answered by then never is."""
+
+    @aion.workflow
+    async def order() -> None:
+        event = durable.Event()
+
+        async def handle(place: str) -> int:
+            await event.wait()
+            await charge(place)
+            return 1
+
+        readdress.serve(handle)
+        await approval.receive()
+        event.set()
+
+    play = Play(order, known=[charge]).start().feed(ev.UPDATE_ACCEPTED, "u1", "readdress", encode("home"))
+    assert "'update readdress'" in play.execution.stack()
+    assert play.signal("approval", True).names == ["WorkflowCompleted"]
+    play.check()
 
 
 def test_a_run_should_continue_as_new_at_16_mib_and_not_before() -> None:
