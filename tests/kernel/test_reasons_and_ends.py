@@ -225,7 +225,7 @@ def test_the_traceback_of_an_error_leads_to_the_task_that_raised_it(run: Runner)
                 async with durable.open_nursery() as nursery:
                     nursery.start_soon(fail)
             except* KeyError as group:
-                names = [frame.name for frame in traceback.extract_tb(group.exceptions[0].__traceback__)]
+                names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(group.exceptions[0].__traceback__)]
             outer.cancel_scope.cancel()
         return names[-1:]
 
@@ -266,11 +266,10 @@ def test_seconds_are_seconds(run: Runner) -> None:
 def test_in_a_cancelled_scope_nothing_is_acquired(run: Runner) -> None:
     async def main() -> list[Any]:
         lock, semaphore, limiter = durable.Lock(), durable.Semaphore(1), durable.CapacityLimiter(1)
-        with durable.CancelScope() as outer:
-            outer.cancel()
-            for thing in (lock, semaphore, limiter):
-                with durable.CancelScope():
-                    await thing.acquire()
+        for thing in (lock, semaphore, limiter):
+            with durable.CancelScope() as scope:
+                scope.cancel()
+                await thing.acquire()
         return [lock.locked(), semaphore.value, limiter.borrowed_tokens]
 
     assert run(main) == [False, 1, 0]
@@ -340,11 +339,10 @@ def test_anyio_semaphores_refuse_in_anyios_words_and_keep_their_limit() -> None:
 def test_in_a_cancelled_scope_nothing_of_anyio_is_acquired() -> None:
     async def main() -> list[Any]:
         lock, semaphore, limiter = anyio.Lock(), anyio.Semaphore(1), anyio.CapacityLimiter(1)
-        with anyio.CancelScope() as outer:
-            outer.cancel()
-            for thing in (lock, semaphore, limiter):
-                with anyio.CancelScope():
-                    await thing.acquire()
+        for thing in (lock, semaphore, limiter):
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await thing.acquire()
         return [lock.locked(), semaphore.value, limiter.borrowed_tokens]
 
     assert on_kernel(main) == anyio.run(main, backend="trio") == [False, 1, 0]

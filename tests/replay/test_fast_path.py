@@ -43,6 +43,14 @@ async def asks_after_a_sleep() -> None:
         durable.now()
 
 
+async def asks_before_and_after_an_activity() -> None:
+    for _ in range(9):
+        durable.now()
+    await charge("a")
+    for _ in range(9):
+        durable.now()
+
+
 async def asks_after_two_of_each() -> None:
     for _ in range(2):
         await durable.sleep(5)
@@ -57,7 +65,9 @@ async def takes_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [asks_after_an_activity, asks_after_a_sleep, asks_after_two_of_each, takes_turns], ids=lambda code: code.__name__
+    "code",
+    [asks_after_an_activity, asks_before_and_after_an_activity, asks_after_a_sleep, asks_after_two_of_each, takes_turns],
+    ids=lambda code: code.__name__,
 )
 def test_a_step_has_just_as_much_fuel_when_it_is_replayed_as_when_it_was_live(code: Any) -> None:
     """K5: nine calls, the turn that makes them, and the closing event."""
