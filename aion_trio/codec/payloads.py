@@ -8,6 +8,7 @@ hold both, and switching a codec on or off leaves old payloads readable as long 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -81,6 +82,10 @@ class Codec:
         self.limit_bytes = limit_bytes
         if len(self._by_name) != len(payload_codecs):
             raise InvalidInputError("payload_codecs: two codecs have the same name", "payload_codecs")
+
+    def with_each(self, change: Callable[[PayloadCodec], PayloadCodec]) -> Codec:
+        """The same chain, each codec changed so."""
+        return Codec(tuple(map(change, self._chain)), self.limit_bytes) if self._chain else self
 
     def wrap(self, data: bytes) -> bytes:
         """The payload of an encoding; PayloadTooLargeError if it would exceed the limit."""

@@ -106,7 +106,7 @@ def _assemble(store: Store, registry: Registry, config: EngineConfig) -> tuple[P
     acts = Activities(registry, clock, attempts, runs.tell, Limits(config.task_limit, config.thread_limit))
     timers = Timers(journal, clock, namespace, runs.tell_wake)
     courier = Courier(journal, runs)
-    world = World(registry, payloads, fuel=config.fuel, strict=config.strict)
+    world = World(registry, payloads, fuel=config.fuel)
     runs.bind(
         Services(
             namespace, journal, registry, world, clock, config.ids, acts, timers, courier, runs.tell_wake, runs.waiters.note, quarantined

@@ -145,9 +145,7 @@ def _name(func: Any, name: object) -> str:
 
 async def _sleep(delay: float) -> None:
     host, kernel = current(), current_kernel()
-    if not delay > 0:
-        await checkpoint()
-    elif us_of(delay) is None:
+    if us_of(delay) is None:
         await sleep_forever()
     elif host is not None:
         await host.sleep_until_us(kernel.time_us + round(delay * scopes.MICROSECONDS))

@@ -72,7 +72,6 @@ class CapacityLimiter:
     def __init__(self, total_tokens: float) -> None:
         self._borrowers: dict[object, None] = {}
         self._waiting = WaitQueue()
-        self._total: float = 0
         self._resize(total_tokens)
 
     def _resize(self, value: float) -> None:
@@ -80,7 +79,7 @@ class CapacityLimiter:
             raise TypeError("total_tokens must be an int or math.inf")
         if value < 0:
             raise ValueError("total_tokens must be >= 0")
-        self._total = value
+        self._total: float = value
         self._grant()
 
     def _grant(self) -> None:

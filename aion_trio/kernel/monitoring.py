@@ -8,31 +8,14 @@ called something harmless the first time. Where another tool has taken the free 
 
 from __future__ import annotations
 
-import builtins
 import sys
 from types import CodeType
 from typing import Any
 
 from .context import local
 from .guard import refuse
+from .outside import CALLS
 
-_CLOCK = "use durable.now() or durable.current_time()"
-_RANDOM = "use durable.random() or durable.uuid4()"
-_ACTIVITY = "do it in an activity"
-_WATCHED = {
-    "time": (_CLOCK, "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time localtime gmtime ctime"),
-    "random": (
-        _RANDOM,
-        "random randrange randint choice choices sample shuffle uniform gauss normalvariate triangular betavariate expovariate "
-        "getrandbits randbytes seed",
-    ),
-    "secrets": (_RANDOM, "token_bytes token_hex token_urlsafe choice randbelow randbits"),
-    "uuid": (_RANDOM, "uuid1 uuid4"),
-    "os": (_ACTIVITY, "urandom getrandom listdir scandir mkdir makedirs remove rename stat system popen open"),
-    "subprocess": (_ACTIVITY, "Popen run call check_call check_output"),
-    "socket": (_ACTIVITY, "socket create_connection getaddrinfo"),
-    "threading": (_ACTIVITY, "Thread Timer"),
-}
 _FREE_TOOL_IDS = (3, 4)
 _MONITORING: Any = getattr(sys, "monitoring", None)
 """None before Python 3.12."""
@@ -68,20 +51,13 @@ class Watch:
             self._tool = None
 
     def _collect(self) -> None:
-        for module_name, (advice, names) in _WATCHED.items():
-            module = sys.modules.get(module_name)
-            for name in names.split() if module is not None else ():
-                function = getattr(module, name, None)
-                if function is not None:
-                    self._advice[function] = f"{module_name}.{name}", advice
-        time, date = sys.modules.get("time"), sys.modules.get("datetime")
-        if time is not None:
-            self._advice[time.sleep] = "time.sleep", "use durable.sleep()"
-        if date is not None:
-            for cls, name in ((date.datetime, "now"), (date.datetime, "utcnow"), (date.datetime, "today"), (date.date, "today")):
-                self._advice[getattr(cls, name)] = f"datetime.{cls.__name__}.{name}", _CLOCK
-        self._advice[builtins.open] = "open", _ACTIVITY
-        self._advice[builtins.input] = "input", _ACTIVITY
+        for name, advice in CALLS.items():
+            module, *path = name.split(".")
+            function: Any = sys.modules.get(module)
+            for part in path:
+                function = getattr(function, part, None)
+            if function is not None:
+                self._advice[function] = name, advice
 
     def _free_tool(self) -> int | None:
         for tool in _FREE_TOOL_IDS:
@@ -102,5 +78,5 @@ class Watch:
             return self._disable
         if self._local.kernel is not None:
             what, advice = found
-            refuse(f"{what} was called in workflow code", advice)
+            refuse(f"{what} was called in workflow code", f"use {advice}")
         return None

@@ -78,12 +78,14 @@ class Nursery:
             self._fail(exc, f"the body of the nursery raised {type(exc).__name__}", self.parent_task)
         self._body_runs = False
         self._check_closed()
-        if self._closed:
-            await yield_turn()
-        else:
-            self._waiting = True
-            await park(refuse)
-        errors, self._errors = self._errors, []
+        try:
+            if self._closed:
+                await yield_turn()
+            else:
+                self._waiting = True
+                await park(refuse)
+        finally:
+            errors, self._errors = self._errors, []  # also if the run is dropped: their tracebacks lead back here
         if not errors:
             return None
         if self.bare_cancelled:
@@ -100,7 +102,6 @@ class Nursery:
         if not (self._body_runs or self._children or self._starts):
             self._closed = True
             if self._waiting:
-                self._waiting = False
                 self.parent_task.kernel.reschedule(self.parent_task)
 
     def child_ended(self, task: Task, exc: BaseException | None) -> None:

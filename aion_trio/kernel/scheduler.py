@@ -257,8 +257,9 @@ class Kernel:
         self.closing = True
         self.fuel = 1 << 62  # cleanup must not trip over an empty tank
         token = self.enter()
+        tasks = [*tasks_in(self.root)]
         try:
-            for task in [*tasks_in(self.root)]:
+            for task in tasks:
                 self._patience = _PATIENCE
                 coro, task.coro, self.current = task.coro, None, task
                 _finish(coro.throw, Evicted())
@@ -274,6 +275,9 @@ class Kernel:
         self.alarms.clear()
         self.idlers.clear()
         self.host = None  # what points back here goes, so that a run is freed when it is let go, not by the collector
+        for task in tasks:
+            task.abort = task.nursery = task.on_exit = task.value = None
+            task.scope = self.root
         self.root._kernel, self.root._members = None, {}
 
 
@@ -289,6 +293,8 @@ def _finish(resume: Callable[[Any], object], value: object) -> None:
         resume(value)
     except BaseException:
         return  # an evicted run has nobody to tell
+    finally:
+        del value  # the traceback of what was raised leads to this frame
 
 
 def tasks_in(scope: CancelScope) -> Iterator[Task]:

@@ -37,7 +37,7 @@ class CancelScope:
     """As `trio.CancelScope`: a block that can be cancelled, by `cancel()` or when its deadline passes."""
 
     __slots__ = (
-        "__weakref__", "_abandoned", "_alarm", "_cancel_called", "_cancelled", "_deadline", "_due_us", "_entered",
+        "__weakref__", "_abandoned", "_alarm", "_cancel_called", "_cancelled", "_deadline", "_entered",
         "_kernel", "_members", "_parent", "_reason", "_relative", "_shield", "_source", "_source_task", "cancelled_caught",
     )  # fmt: skip
 
@@ -53,8 +53,7 @@ class CancelScope:
         self._members: dict[Task | CancelScope, None] | None = None
         self._deadline = deadline
         self._relative = relative_deadline
-        self._due_us: int | None = None
-        self._alarm: int | None = None
+        self._alarm: tuple[int, int] | None = None  # when it is due, and its number
         self._shield = shield
         self._source: str | None = None
         self._reason: str | None = None
@@ -211,12 +210,11 @@ class CancelScope:
         if due_us <= kernel.time_us:
             self.cancel_from("deadline")
         else:
-            self._due_us = due_us
-            self._alarm = kernel.alarms.set_deadline(due_us, self)
+            self._alarm = due_us, kernel.alarms.set_deadline(due_us, self)
 
     def _disarm(self) -> None:
-        if self._alarm is not None and self._due_us is not None and self._kernel is not None:
-            self._kernel.alarms.clear_deadline(self._due_us, self._alarm)
+        if self._alarm is not None and self._kernel is not None:
+            self._kernel.alarms.clear_deadline(*self._alarm)
             self._alarm = None
 
     def _move_deadline(self, value: float) -> None:

@@ -25,13 +25,13 @@ def _is_ours(frame: FrameType) -> bool:
     return name.partition(".")[0] in _LIBRARIES and not name.startswith("aion_trio.demo")
 
 
-def _text(frame: FrameType, line: int | None = None) -> str:
-    return f"{frame.f_code.co_filename}:{line or frame.f_lineno} in {frame.f_code.co_qualname}"
+def _text(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
 
 
 def user_line() -> str:
     """The innermost line on this thread's stack that is not the library's: "file:line in function"."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe()
     while frame is not None and _is_ours(frame):
         frame = frame.f_back
     return _text(frame) if frame is not None else ""
@@ -44,13 +44,13 @@ def line_of_function(function: Any) -> str:
 
 
 def await_frames(coro: Any) -> Iterator[FrameType]:
-    """The frames of a suspended coroutine, outermost first."""
+    """The frames of a suspended coroutine, outermost first; those within an async generator that it walks are out of reach."""
     while coro is not None:
-        frame = next((f for name in ("cr_frame", "gi_frame", "ag_frame") if (f := getattr(coro, name, None)) is not None), None)
+        frame = next((f for name in ("cr_frame", "gi_frame") if (f := getattr(coro, name, None)) is not None), None)
         if frame is None:
             return
         yield frame
-        coro = next((c for name in ("cr_await", "gi_yieldfrom", "ag_await") if (c := getattr(coro, name, None)) is not None), None)
+        coro = next((c for name in ("cr_await", "gi_yieldfrom") if (c := getattr(coro, name, None)) is not None), None)
 
 
 def line_of_coroutine(coro: Any) -> str:

@@ -14,28 +14,24 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-_ACTIVITY = "an activity"
+from .outside import ACTIVITY, CALLS
+
 _MODULES = {
-    "asyncio": "durable, or an activity", "trio": "durable, or an activity", "curio": _ACTIVITY, "threading": _ACTIVITY,
-    "multiprocessing": _ACTIVITY, "concurrent": _ACTIVITY, "socket": _ACTIVITY, "ssl": _ACTIVITY, "select": _ACTIVITY,
-    "subprocess": _ACTIVITY, "requests": _ACTIVITY, "httpx": _ACTIVITY, "httpx2": _ACTIVITY, "aiohttp": _ACTIVITY, "urllib3": _ACTIVITY,
-    "sqlite3": _ACTIVITY, "random": "durable.random()", "secrets": _ACTIVITY, "tempfile": _ACTIVITY, "shutil": _ACTIVITY,
+    "asyncio": "durable, or an activity", "trio": "durable, or an activity", "curio": ACTIVITY, "threading": ACTIVITY,
+    "multiprocessing": ACTIVITY, "concurrent": ACTIVITY, "socket": ACTIVITY, "ssl": ACTIVITY, "select": ACTIVITY,
+    "subprocess": ACTIVITY, "requests": ACTIVITY, "httpx": ACTIVITY, "httpx2": ACTIVITY, "aiohttp": ACTIVITY, "urllib3": ACTIVITY,
+    "sqlite3": ACTIVITY, "random": "durable.random()", "secrets": ACTIVITY, "tempfile": ACTIVITY, "shutil": ACTIVITY,
 }  # fmt: skip
-_CLOCK = "durable.now() or durable.current_time()"
-_NAMES = {
-    "time.time": _CLOCK, "time.time_ns": _CLOCK, "time.monotonic": _CLOCK, "time.monotonic_ns": _CLOCK,
-    "time.perf_counter": _CLOCK, "time.perf_counter_ns": _CLOCK, "time.process_time": _CLOCK, "time.localtime": _CLOCK,
-    "time.gmtime": _CLOCK, "time.sleep": "durable.sleep()", "datetime.datetime.now": _CLOCK,
-    "datetime.datetime.utcnow": _CLOCK, "datetime.datetime.today": _CLOCK, "datetime.date.today": _CLOCK,
-    "uuid.uuid1": "durable.uuid4()", "uuid.uuid4": "durable.uuid4()", "os.urandom": "durable.random()",
-    "os.getenv": "an argument", "os.environ": "an argument", "os.listdir": _ACTIVITY, "os.system": _ACTIVITY,
-    "builtins.open": _ACTIVITY, "builtins.input": _ACTIVITY, "builtins.id": "a key of your own",
-    "builtins.hash": "a key of your own", "io.open": _ACTIVITY, "_io.open": _ACTIVITY,
-    "anyio.to_thread.run_sync": _ACTIVITY, "anyio.open_file": _ACTIVITY, "anyio.connect_tcp": _ACTIVITY,
-    "anyio.run_process": _ACTIVITY,
+_NAMES = CALLS | {
+    "os.getenv": "an argument", "os.environ": "an argument", "builtins.id": "a key of your own", "builtins.hash": "a key of your own",
+    "anyio.to_thread.run_sync": ACTIVITY, "anyio.open_file": ACTIVITY, "anyio.connect_tcp": ACTIVITY, "anyio.run_process": ACTIVITY,
 }  # fmt: skip
-_HARMLESS = frozenset({"trio.TooSlowError", "trio.TASK_STATUS_IGNORED", "random.Random"})
-_MODULE_OF = {"posix": "os", "nt": "os", "_io": "io"}
+_HARMLESS = "random.Random"
+"""A generator of the code's own, with a seed of its own."""
+_MODULE_OF = {
+    "posix": "os", "nt": "os", "_io": "io", "_thread": "threading", "_asyncio": "asyncio", "_socket": "socket", "_sqlite3": "sqlite3",
+}  # fmt: skip
+"""Where functions that are written in C say that they are from, and where people have them from."""
 _OURS = ("aion_trio.durable", "aion_trio.kernel", "aion_trio.definitions", "aion_trio.replay")
 _MISSING: Any = object()
 
@@ -111,7 +107,7 @@ def _resolved(function: types.FunctionType, instruction: dis.Instruction, owner:
             return _closed_over(function, name)
         case "LOAD_ATTR" | "LOAD_METHOD" if isinstance(owner, types.ModuleType | type):
             return getattr(owner, name, _MISSING)
-        case "PUSH_NULL" | "PRECALL" | "RESUME" | "CACHE" | "NOP":
+        case "EXTENDED_ARG":  # of the next instruction
             return owner
         case _:
             return _MISSING
@@ -130,7 +126,7 @@ def _judged(found: Any) -> tuple[str, str | None]:
     if isinstance(found, types.ModuleType):
         return str(found.__name__), None  # what matters is which of its members is used
     name = _name_of(found)
-    if name in _HARMLESS or (isinstance(found, type) and issubclass(found, BaseException)):
+    if name == _HARMLESS or (isinstance(found, type) and issubclass(found, BaseException)):
         return name, None
     advice, used = _NAMES.get(name), cast("object", found)
     if advice is None and callable(used):

@@ -139,7 +139,7 @@ class Semaphore:
         """Let the first waiter through, or raise the value by one."""
         if self._waiting:
             self._waiting.wake()
-        elif self._max_value is not None and self._value == self._max_value:
+        elif self._value == self._max_value:
             raise ValueError("semaphore released too many times")
         else:
             self._value += 1

@@ -18,19 +18,19 @@ def require_seconds(seconds: float) -> None:
         raise ValueError("`seconds` must be non-negative")
 
 
-def move_on_at(deadline: float, *, shield: bool = False) -> CancelScope:
+def move_on_at(deadline: float, *, shield: bool) -> CancelScope:
     """A scope that is cancelled at `deadline`, in epoch seconds."""
     return CancelScope(deadline=deadline, shield=shield)
 
 
-def move_on_after(seconds: float, *, shield: bool = False) -> CancelScope:
+def move_on_after(seconds: float, *, shield: bool) -> CancelScope:
     """A scope that is cancelled `seconds` after it was entered."""
     require_seconds(seconds)
     return CancelScope(relative_deadline=seconds, shield=shield)
 
 
 @contextmanager
-def fail_at(deadline: float, *, shield: bool = False) -> Iterator[CancelScope]:
+def fail_at(deadline: float, *, shield: bool) -> Iterator[CancelScope]:
     """As `move_on_at`; TooSlowError if the deadline cut the block off."""
     with move_on_at(deadline, shield=shield) as scope:
         yield scope
@@ -39,7 +39,7 @@ def fail_at(deadline: float, *, shield: bool = False) -> Iterator[CancelScope]:
 
 
 @contextmanager
-def fail_after(seconds: float, *, shield: bool = False) -> Iterator[CancelScope]:
+def fail_after(seconds: float, *, shield: bool) -> Iterator[CancelScope]:
     """As `move_on_after`; TooSlowError if the deadline cut the block off."""
     with move_on_after(seconds, shield=shield) as scope:
         yield scope

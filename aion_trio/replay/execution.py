@@ -26,6 +26,7 @@ from ..kernel.tasks import Raise, Task
 from .closing import closing_event
 from .host import RunHost
 from .ledger import END, Ledger
+from .payloads import Outside
 from .state import RunState
 
 if TYPE_CHECKING:
@@ -58,8 +59,10 @@ class World:
     codec: Codec = field(default_factory=Codec)
     fuel: int = 1_000_000
     guard: Guard = field(default_factory=TrioGuard)
-    strict: bool = False
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("aion_trio.workflow"))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codec", self.codec.with_each(Outside))
 
 
 class Execution:

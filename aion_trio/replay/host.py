@@ -31,12 +31,13 @@ class RunHost:
     __slots__ = (
         "_log", "_namespace", "_patches", "_random", "_run", "call_activity", "children", "mail", "sleep_until_us", "started", "steps",
     )  # fmt: skip
+    started: Raw
+    """The event that started the run."""
 
     def __init__(self, run: RunState, log: logging.Logger, namespace: str) -> None:
         self._run, self._log, self._namespace = run, log, namespace
         self._patches: dict[str, bool] = {}
         self._random: Random | None = None
-        self.started: Raw = []
         self.steps, self.children, self.mail = Steps(run), Children(run), Mail(run)
         self.call_activity = self.steps.call_activity  # those that every step of a replay calls; a bound method takes room, too
         self.sleep_until_us = self.steps.sleep_until_us

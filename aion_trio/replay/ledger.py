@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from .. import events as ev
-from ..codec import Codec, digest
+from ..codec import Codec
 from ..errors import NonDeterminismError
 from ..events import Raw
 from ..kernel.stack import line_of_function, user_line
@@ -64,6 +64,7 @@ class Ledger:
         "_behind", "_codec", "_history", "_lines", "ended", "_passed", "_seqs", "_workflow_id", "at", "live", "low", "newest_us", "ordinal",
         "outputs", "page", "position", "size_bytes",
     )  # fmt: skip
+    _history: Iterator[Raw]
 
     def __init__(self, workflow_id: str, codec: Codec) -> None:
         self._workflow_id, self._codec = workflow_id, codec
@@ -78,7 +79,6 @@ class Ledger:
         self._lines: list[str] = []
         self.ended: Any = None
         """The workflow function, once it has ended: then no line on the stack is its own."""
-        self._history: Iterator[Raw] = iter(())
         self._seqs: list[int] = []
         self._behind: tuple[Raw, int] = END, 0
         """The event that was at the cursor before the page was turned."""
@@ -229,7 +229,7 @@ class Ledger:
         seq = self._seq_of(recorded)
         has, wants = _described(recorded), _described(asked)
         ordinal = next((raw[_ordinal_at(raw)] for raw in (asked, recorded) if raw is not None and _ordinal_at(raw)), 0)
-        if recorded is not None and asked is not None and has == wants:
+        if has == wants:
             wants = f"{wants} with another input"
         where = f"event {seq}" if seq else f"the end (event {self.position})"
         raise NonDeterminismError(
@@ -269,8 +269,3 @@ def _described(raw: Raw | None) -> str:
         return f"{text}: {raw[2]}"
     at = _ordinal_at(raw)
     return f"{text} (command {raw[at]})" if at else text
-
-
-def input_agrees(encoded: bytes, recorded_input: Any, recorded_digest: Any) -> bool:
-    """Whether an encoded input is the recorded one, whatever payload codecs were on when it was recorded."""
-    return bool(encoded == recorded_input or digest(encoded) == recorded_digest)

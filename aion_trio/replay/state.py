@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 class Pending:
     """A task that waits for the stimulus of a command: `kind` is the code of the command, `raw` its event.
 
-    `alarm` is the number of a timer's alarm, 0 for other commands.
+    `alarm` is the number of a timer's alarm; other commands have none.
     """
 
     __slots__ = ("alarm", "definition", "kind", "raw", "task")
+    alarm: int
 
     def __init__(self, kind: int, task: Task, raw: Raw, definition: Any = None) -> None:
         self.kind, self.task, self.raw, self.definition = kind, task, raw, definition
-        self.alarm = 0
 
 
 class RunState:
-    """One run. Invariant: every ordinal in `pending` was issued and is neither resolved nor given up."""
+    """One run, which whoever makes this names. Invariant: every ordinal in `pending` was issued and is neither resolved nor given up."""
 
     __slots__ = (
         "attributes", "codec", "definition", "kernel", "ledger", "pending", "reading", "registry", "run_id", "step_owed", "workflow_id",
     )  # fmt: skip
+    workflow_id: str
+    run_id: bytes
+    definition: Any
 
     def __init__(self, kernel: Kernel, ledger: Ledger, codec: Codec, registry: Registry) -> None:
         self.kernel, self.ledger, self.codec, self.registry = kernel, ledger, codec, registry
-        self.workflow_id = ""
-        self.run_id = b""
-        self.definition: Any = None
         self.pending: dict[int, Pending] = {}
         self.attributes: dict[str, Any] = {}
         self.reading = False

@@ -18,7 +18,6 @@ from ..codec import digest, encode
 from ..events import Raw
 from ..kernel.context import current_task
 from ..kernel.tasks import checkpoint, checkpoint_if_cancelled, park
-from .ledger import input_agrees
 from .state import Pending, RunState
 
 _SCHEDULED, _COMPLETED = ev.ACTIVITY_SCHEDULED, ev.ACTIVITY_COMPLETED
@@ -49,7 +48,7 @@ class Steps:
             raw[0] == _SCHEDULED
             and raw[2] == ordinal
             and raw[3] == definition.name
-            and (raw[4] == encoded or input_agrees(encoded, raw[4], raw[5]))
+            and (raw[4] == encoded or raw[5] == digest(encoded))  # which agrees whatever payload codecs were on then
             and not ledger.outputs
         ):
             ledger.ordinal = ordinal

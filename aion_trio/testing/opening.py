@@ -79,4 +79,4 @@ def _in_time_of_the_test(config: EngineConfig) -> EngineConfig:
 
 
 def _world(registry: Registry, config: EngineConfig) -> World:
-    return World(registry, Codec(config.payload_codecs, config.payload_limit_bytes), fuel=config.fuel, strict=config.strict)
+    return World(registry, Codec(config.payload_codecs, config.payload_limit_bytes), fuel=config.fuel)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+import io
+import os
 import random
+import re
+import secrets
+import socket
+import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +26,7 @@ from aion_trio.kernel.monitoring import Watch
 
 from ..replay.plays import Play
 from ..replay.steps import charge
+from .outside import CALLS, FROM_THE_SYSTEM, function_of
 
 on_3_12 = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
 
@@ -40,12 +47,12 @@ def alias(function: Callable[..., Any]) -> Callable[..., Any]:
 OUTSIDE: list[tuple[str, Callable[[], Any]]] = [
     ("time.time", lambda: time.time()),
     ("time.monotonic", alias(time.monotonic)),
-    ("datetime.datetime.now", lambda: datetime.now()),
+    ("datetime.datetime.now", lambda: datetime.datetime.now()),
     ("random.random", lambda: random.random()),
     ("random.choice", lambda: random.choice([1, 2])),
     ("uuid.uuid4", lambda: uuid.uuid4()),
     ("open", lambda: open(__file__)),  # noqa: SIM115  # it is never opened
-    ("threading.Thread", lambda: Thread()),
+    ("threading.Thread", lambda: threading.Thread()),
 ]
 
 
@@ -69,7 +76,7 @@ def test_the_outside_is_refused_at_the_call(watch: Watch, name: str, act: Callab
 @on_3_12
 def test_the_same_is_free_outside_of_workflows(watch: Watch) -> None:
     for _ in range(2):
-        assert time.time() > 0 and 0 <= random.random() < 1 and datetime.now()
+        assert time.time() > 0 and 0 <= random.random() < 1 and datetime.datetime.now()
 
 
 @on_3_12
@@ -122,6 +129,29 @@ def test_a_call_site_is_judged_by_what_it_calls_where_it_stands_and_whether_a_wo
     play.execution.evict()
 
 
+MODULES = [datetime, io, os, random, secrets, socket, subprocess, threading, time, uuid]
+
+
+REFUSED = [*CALLS, *((call, "an activity") for call in FROM_THE_SYSTEM)]
+
+
+@pytest.mark.parametrize(("call", "advice"), REFUSED, ids=[function_of(call) for call, _ in REFUSED])
+def test_every_call_of_the_outside_is_refused_with_what_to_use_instead(call: str, advice: str) -> None:
+    """K7, on every Python: the callback is called here as the interpreter of 3.12 calls it."""
+    watch = Watch()
+    watch._collect()
+    outside = eval(function_of(call), {module.__name__: module for module in MODULES})
+
+    @aion.workflow
+    async def order() -> None:
+        watch._called(_code_of(__file__), 0, outside, None)
+
+    play = Play(order)
+    with pytest.raises(aion.WorkflowRuleError, match=rf"{function_of(call)} was called in workflow code, at .*; use {re.escape(advice)}$"):
+        play.start()
+    play.execution.evict()
+
+
 def test_only_what_is_loaded_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("time", "datetime", "uuid"):
         monkeypatch.delitem(sys.modules, name)
@@ -129,7 +159,7 @@ def test_only_what_is_loaded_is_watched(monkeypatch: pytest.MonkeyPatch) -> None
     watch = Watch()
     watch._collect()
     names = {what for what, _ in watch._advice.values()}
-    assert {"open", "input", "random.random"} <= names
+    assert {"io.open", "builtins.input", "random.random"} <= names
     assert not names & {"time.time", "time.sleep", "datetime.date.today", "uuid.uuid4", "random.randbytes"}
 
 

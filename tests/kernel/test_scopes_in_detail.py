@@ -288,7 +288,7 @@ def test_cancelled_says_what_the_kernel_knows() -> None:
         == "cancelled due to explicit with reason 'enough' from task <Task 1 'main'>"
     )
     error = Cancelled("explicit", "enough", "t")
-    assert (error.source, error.reason, error.source_task) == ("explicit", "enough", "t")
+    assert (error.source, error.reason, error.source_task) == error.args == ("explicit", "enough", "t")
 
 
 def test_a_scope_that_is_cancelled_outside_of_any_task_says_no_task() -> None:

@@ -19,10 +19,63 @@ import aion_trio as aion
 from aion_trio import durable
 from aion_trio.kernel.static_look import problems
 
+from .outside import CALLS, IMPORTS, SEEN, function_of
+
 
 @aion.activity
 async def charge() -> float:
     return time.time()
+
+
+def workflow_with(statement: str) -> Any:
+    """A workflow function of one statement, in a module that has imported all that it names, and its file's name is `orders.py`."""
+    space: dict[str, Any] = {"__name__": "orders"}
+    modules = {"anyio", "concurrent.futures", *(call.partition(".")[0] for call, _ in CALLS + SEEN if "." in call.partition("(")[0])}
+    exec("".join(f"import {module}\n" for module in sorted(modules)), space)
+    exec(compile(f"async def order():\n    {statement}\n", "orders.py", "exec"), space)
+    return space["order"]
+
+
+@pytest.mark.parametrize(("call", "advice"), CALLS + SEEN, ids=[function_of(call) for call, _ in CALLS + SEEN])
+def test_the_outside_is_found_by_name_with_what_to_use_instead(call: str, advice: str) -> None:
+    assert [(problem.file, problem.line, problem.advice) for problem in problems(workflow_with(call))] == [("orders.py", 2, advice)]
+
+
+@pytest.mark.parametrize(("module", "advice"), [(module, advice) for advice, modules in IMPORTS.items() for module in modules.split()])
+def test_an_import_of_the_outside_is_found(module: str, advice: str) -> None:
+    """Whether it is installed or not."""
+    assert list(problems(workflow_with(f"import {module}"))) == [("orders.py", 2, f"import {module}", advice)]
+
+
+@pytest.mark.parametrize(
+    "statement", ["random.Random(5)", "trio.TooSlowError()", "trio.TASK_STATUS_IGNORED", "import datetime", "time", "os"]
+)
+def test_what_is_the_same_on_replay_is_not_accused(statement: str) -> None:
+    assert list(problems(workflow_with(statement))) == []
+
+
+def test_a_long_function_is_read_to_its_end() -> None:
+    """More names than fit into one byte."""
+    names = ", ".join(f"len.name{n}" for n in range(300))
+    assert [problem.what for problem in problems(workflow_with(f"{names}, time.time()"))] == ["time.time"]
+
+
+def test_files_are_found_on_windows_too() -> None:
+    """Where the functions of `os` say that they are from a module `nt`."""
+
+    def mkdir(path: str) -> None: ...
+
+    mkdir.__module__, mkdir.__qualname__ = "nt", "mkdir"
+    order = workflow_with("mkdir('x')")
+    order.__globals__["mkdir"] = mkdir
+    assert [problem.what for problem in problems(order)] == ["os.mkdir"]
+
+
+def test_helpers_of_other_packages_are_not_looked_at() -> None:
+    """What a library does is its own affair; at the call it is refused all the same."""
+    order = workflow_with("helper()")
+    order.__globals__["helper"] = _helper
+    assert list(problems(order)) == []
 
 
 async def reads_the_clock() -> float:
@@ -91,7 +144,7 @@ async def nests() -> Any:
         (partial(reads_the_clock), ["time.time"]),
         (aion.workflow(reads_the_clock), ["time.time"]),
     ],
-    ids=str,
+    ids=lambda each: getattr(each, "__name__", type(each).__name__),
 )
 def test_it_is_found_with_file_line_and_advice(fn: Callable[..., Any], found: list[str]) -> None:
     seen = list(problems(fn))

@@ -12,7 +12,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     "events": ("tests/history", "tests/codec/test_frames.py", "tests/codec/test_lines.py"),
     "codec": ("tests/codec",),
     "kernel": ("tests/kernel", "tests/replay"),
-    "replay": ("tests/replay", "tests/engine/test_children.py", "tests/engine/test_signals.py"),
+    "replay": ("tests/replay", "tests/engine/test_children.py", "tests/engine/test_signals.py", "tests/mutation/test_kernel.py"),
     "journal": (
         "tests/journal",
         "tests/cli/test_repair.py",
@@ -39,7 +39,7 @@ AREAS: dict[str, tuple[str, ...]] = {
 Tests that belong to one area alone may lie in `tests/mutation/test_AREA.py`."""
 
 LEFT_OUT = ("test_lmdb_soak.py", "test_chapter.py", "test_simulation.py", "test_random_programs.py")
-"""Tests that take long and prove what others prove in less time."""
+"""Tests that take long and prove what others prove in less time. Of the random programs `test_kernel.py` here has the first."""
 
 
 def mutants_of(area: str) -> list[Mutant]:

@@ -31,6 +31,7 @@ ARGUMENTS = [
     "-s",
     "-p",
     "no:cacheprovider",
+    "--assert=plain",  # the hook that rewrites assertions would import modules of an installed plugin's package before `Finder` does
     "-o",
     "timeout=0",
     "--hypothesis-profile=mutation",
@@ -108,6 +109,7 @@ class Warm(_Reports):
         self._at_import = _lines_of(self._imported)
         left_out = lambda name: any(each in name for each in LEFT_OUT)  # noqa: E731
         self.items = {item.nodeid: item for item in session.items if not left_out(item.nodeid)}
+        require_lasting(self.items)
         gc.freeze()  # a child's collector has nothing to find in what it was born with
         self.result = self._work(self)
         return True
@@ -147,6 +149,12 @@ class Warm(_Reports):
             if self.failed:
                 return self.failed[0]
         return None
+
+
+def require_lasting(names: Iterable[str]) -> None:
+    """RuntimeError for tests that a process which imports anew would not find again."""
+    if fleeting := [name for name in names if " at 0x" in name]:
+        raise RuntimeError(f"their names hold an address, which is another one in another process: {fleeting}")
 
 
 def _lines_of(coverage: Coverage) -> dict[str, dict[int, list[str]]]:

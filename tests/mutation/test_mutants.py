@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from .children import DIED, HUNG, Escaped, Limit, forked
 from .places import Mutant, Source
 from .planting import Loaded
 from .records import Records, Trial, score
+from .session import require_lasting
 
 PROGRAM = '''
 """A module."""
@@ -91,6 +93,28 @@ def test_a_child_says_what_came_of_it() -> None:
     assert forked(lambda: 1 // 0, limit) == Escaped("ZeroDivisionError: integer division or modulo by zero")
     assert forked(lambda: os._exit(3), limit) == DIED
     assert forked(lambda: time.sleep(30), limit) == HUNG
+
+
+def test_a_test_that_another_process_would_not_find_again_is_refused() -> None:
+    """Else a mutant that only it notices would count as alive."""
+    require_lasting(["tests/test_it.py::test_it[f]"])
+    with pytest.raises(RuntimeError, match="names hold an address"):
+        require_lasting(["tests/test_it.py::test_it[<function f at 0x7f00>]"])
+
+
+TRIED_ANEW = """
+from tests.mutation.areas import mutants_of
+from tests.mutation.session import failure_anew, prepare
+prepare()
+(mutant,) = [each for each in mutants_of("kernel") if each.name.endswith("scopes:-: constant: 1000000 -> 1000001")]
+test = "tests/kernel/test_alarms.py::test_seconds_are_whole_microseconds_to_the_nearest[1.0-1000000]"
+print("first failure:", failure_anew(mutant, [test]))
+"""
+
+
+def test_what_runs_at_import_is_tried_in_a_process_that_imports_the_fault() -> None:
+    said = subprocess.run([sys.executable, "-c", TRIED_ANEW], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "first failure: tests/kernel/test_alarms.py::test_seconds_are_whole" in said
 
 
 def test_a_record_outlives_the_process_and_the_later_trial_counts(tmp_path: Path) -> None:

@@ -95,7 +95,11 @@ class Play:
     def replay(self, raws: Sequence[Raw] | None = None, **how: Any) -> Execution:
         """A new execution that has replayed these events (the whole history)."""
         execution = self.new()
-        execution.replay(self.history if raws is None else raws, **how)
+        try:
+            execution.replay(self.history if raws is None else raws, **how)
+        except BaseException:
+            execution.evict()
+            raise
         return execution
 
     def check(self, first: int = 1) -> Play:

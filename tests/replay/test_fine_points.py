@@ -67,6 +67,7 @@ def test_a_result_that_cannot_be_stored_fails_the_run_and_says_so() -> None:
 
     failure = Play(order).start().last[0][2]
     assert failure[1] == f"{InvalidInputError.__module__}.{InvalidInputError.__qualname__}"
+    assert "raised for the result of the workflow function" in str(failure[3:])
 
 
 def test_an_exception_beside_a_cancellation_that_nobody_asked_for_is_the_failure() -> None:

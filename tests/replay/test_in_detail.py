@@ -36,11 +36,11 @@ def test_what_arrives_behind_a_step_that_was_owed_goes_to_the_successor() -> Non
     """S3, N1: signals in order, and the first request to cancel."""
     play = Play(relay, known=[charge]).start().complete(1, "x")
     at = play.clock_us + 5
-    signals = [[ev.SIGNAL_RECEIVED, at, "approval", encode(n), None, None] for n in (1, 2)]
+    signals = [[ev.SIGNAL_RECEIVED, at, "approval", encode(n), ["w2", n], f"request {n}"] for n in (1, 2)]
     cancels = [[ev.CANCEL_REQUESTED, at, reason, None] for reason in ("first", "second")]
     (closing,) = owed(play, signals[0], cancels[0], [ev.ACTIVITY_COMPLETED, at, 1, encode("y"), 1], signals[1], cancels[1])
     assert closing[0] == ev.WORKFLOW_CONTINUED_AS_NEW
-    assert closing[5:] == [[["approval", encode(1), None], ["approval", encode(2), None]], "first"]
+    assert closing[5:] == [[["approval", encode(1), ["w2", 1]], ["approval", encode(2), ["w2", 2]]], "first"]
 
 
 def test_what_arrives_behind_another_end_goes_to_nobody() -> None:

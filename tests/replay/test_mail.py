@@ -10,7 +10,7 @@ import aion_trio as aion
 from aion_trio import durable, events as ev
 from aion_trio.codec import decode, encode
 
-from .plays import Play
+from .plays import RUN_ID, Play
 from .steps import approval, charge, progress, readdress
 
 
@@ -211,7 +211,7 @@ def test_the_log_is_written_live_and_not_on_replay(caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO, logger="aion_trio.workflow")
     play = Play(order, known=[charge]).start().complete(1, "x")
     assert [record.getMessage() for record in caplog.records] == ["began 1", "charged"]
-    assert {getattr(record, "workflow_id", None) for record in caplog.records} == {"w1"}
+    assert {(getattr(record, "workflow_id", None), getattr(record, "run_id", None)) for record in caplog.records} == {("w1", RUN_ID.hex())}
     assert {record.funcName for record in caplog.records} == {"order"}
     play.check()
     caplog.clear()

@@ -287,6 +287,7 @@ def test_outputs_that_come_late_are_compared_in_their_order() -> None:
 
     error = mismatch(renamed, [start, owed[1], scheduled])
     assert error.seq == 3 and error.line.endswith("renamed")
+    assert (error.recorded, error.asked) == ("ActivityScheduled: charge (command 1)", "ActivityScheduled: ship (command 1)")
     play.execution.evict()
 
 
