@@ -15,7 +15,7 @@ import trio
 
 from aion_trio.testing import CrashSearch
 
-from .crash_scenarios import CHAPTERS, explore
+from .crash_chapters import CHAPTERS, explore
 
 
 def main() -> int:

@@ -6,17 +6,13 @@ depends on nothing but its arguments. Where clients must wait for a workflow to 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import trio
 
 import aion_trio as aion
 from aion_trio import durable
-from aion_trio.testing import CrashReport, CrashSearch, Order, explore_crashes
 
-from . import crash_orders
 from .harness import until
 
 word = aion.Signal("word", int)
@@ -463,44 +459,3 @@ async def crowd(engine: aion.Engine) -> object:
         await engine.start(impatient, 1, id="k6"),
     ]
     return [await outcome(handle) for handle in handles]
-
-
-Clients = Callable[[aion.Engine], Awaitable[object]]
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A scenario, how its histories are compared, and the definitions that it needs."""
-
-    clients: Clients
-    order: Order = "exact"
-    resident_limit: int = 10_000
-    workflows: Sequence[Any] = WORKFLOWS
-    activities: Sequence[Any] = ACTIVITIES
-
-
-CHAPTERS: dict[str, Chapter] = {
-    "steps": Chapter(steps),
-    "fan": Chapter(fan, "any"),
-    "timers": Chapter(timers),
-    "letters": Chapter(letters),
-    "gossip": Chapter(gossip, "any"),
-    "kin": Chapter(kin, "any"),
-    "policies": Chapter(policies, "any"),
-    "letting_go": Chapter(letting_go),
-    "ending": Chapter(ending, "any"),
-    "minds": Chapter(minds, "unchecked"),
-    "twins": Chapter(twins, "unchecked"),
-    "generations": Chapter(generations),
-    "crowd": Chapter(crowd, "any"),
-    "crowd that is never in memory": Chapter(crowd, "any", 1),
-    "orders": Chapter(crash_orders.orders, "any", workflows=crash_orders.WORKFLOWS, activities=crash_orders.ACTIVITIES),
-}
-
-
-def explore(name: str, search: CrashSearch) -> CrashReport:
-    """Explore the crashes of one chapter. When the engine stays down for a while, only results and invariants are compared."""
-    chapter = CHAPTERS[name]
-    config = aion.EngineConfig(resident_limit=chapter.resident_limit)
-    chosen = replace(search, order="unchecked" if search.down_for else chapter.order)
-    return explore_crashes(chapter.clients, workflows=chapter.workflows, activities=chapter.activities, config=config, search=chosen)

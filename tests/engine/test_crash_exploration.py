@@ -13,7 +13,7 @@ from aion_trio import durable
 from aion_trio.testing import CrashPoint, CrashSearch, explore_crashes, run_virtual, run_workflow
 
 from . import shop
-from .crash_scenarios import CHAPTERS, explore
+from .crash_chapters import CHAPTERS, explore
 
 SAMPLE = 12
 """Sequences of crashes tried for each chapter."""

@@ -13,7 +13,8 @@ from aion_trio.stores import Fault, FaultyStore, LmdbStore, Store
 from aion_trio.testing.comparison import Told, first_difference, histories, tellings
 from aion_trio.testing.life import left_owed
 
-from .crash_scenarios import ACTIVITIES, CHAPTERS, WORKFLOWS
+from .crash_chapters import CHAPTERS
+from .crash_scenarios import ACTIVITIES, WORKFLOWS
 
 
 async def lived(store: Store, chapter: str) -> object:

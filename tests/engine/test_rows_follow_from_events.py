@@ -21,7 +21,8 @@ from aion_trio.testing.comparison import histories
 from aion_trio.testing.doubles import Attempts
 from aion_trio.testing.life import SeededIds, live, program_of
 
-from .crash_scenarios import ACTIVITIES, CHAPTERS, WORKFLOWS
+from .crash_chapters import CHAPTERS
+from .crash_scenarios import ACTIVITIES, WORKFLOWS
 
 PATIENCE = 86_400.0
 

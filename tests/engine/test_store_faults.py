@@ -23,7 +23,8 @@ from aion_trio.testing.life import Program, SeededIds, left_owed, opened, progra
 from aion_trio.testing.tape import TapedStore
 
 from . import shop
-from .crash_scenarios import ACTIVITIES, CHAPTERS, WORKFLOWS
+from .crash_chapters import CHAPTERS
+from .crash_scenarios import ACTIVITIES, WORKFLOWS
 from .harness import cut_after, engine_on, recovered
 
 READS = ("head", "history", "summary", "mark", "obligation", "obligations", "obligations_of", "runs")
