@@ -157,6 +157,7 @@ class Crew:
                 self._report_unresponsive(run, trio.current_time() - asked)
 
     def _report_unresponsive(self, run: Run, waited: float) -> None:
+        assert run.task is not None  # it has not ended
         path, stack = run.slot.path, await_stack(run.task)
         self.instruments.tell(lambda each: each.child_unresponsive(path, waited, stack))
 

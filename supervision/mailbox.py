@@ -103,7 +103,7 @@ class Mailbox(Generic[T]):
         self._waiting: dict[Task, T] | None = None
         self._in_hand: dict[Slip, None] | None = None
         self._reader: Task | None = None
-        self._idle = False
+        self._idle: Place | None = None  # who is to hear when the reader, which waits for any message, waits no more
         self._address: Address[T] | None = None
         self._received = self._peak = 0
 
@@ -214,10 +214,10 @@ class Mailbox(Generic[T]):
     async def _wait(self, *, idle: bool) -> None:
         """Sleep until something is sent or the mailbox is closed."""
         if idle and self.owner is not None and not self.queued:
-            self._idle, self._normal = True, None
+            self._idle, self._normal = self.owner, None
             self.owner.idled()
             if self.closed:  # the owner used the occasion
-                self._idle = False
+                self._idle = None
                 return await cancel_shielded_checkpoint()
         self._reader = current_task()
         await wait_task_rescheduled(self._abort)
@@ -228,10 +228,9 @@ class Mailbox(Generic[T]):
         return Abort.SUCCEEDED
 
     def _unidle(self) -> None:
-        if self._idle:
-            self._idle = False
-            if self.owner is not None:
-                self.owner.woken()
+        if self._idle is not None:
+            owner, self._idle = self._idle, None
+            owner.woken()
 
     def _wake(self) -> None:
         reader = self._reader

@@ -235,6 +235,7 @@ class Population:
                 self._report_unresponsive(cell, trio.current_time() - asked)
 
     def _report_unresponsive(self, cell: Cell, waited: float) -> None:
+        assert cell.task is not None  # it has not ended
         stack = await_stack(cell.task)
         self.instruments.tell(lambda each: each.child_unresponsive(cell.path, waited, stack))
 

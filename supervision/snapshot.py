@@ -72,10 +72,8 @@ def _ending(exit: Exit) -> str:
     return f"raised {exit.error!r}" if exit.error is not None else exit.how
 
 
-def await_stack(task: trio.lowlevel.Task | None) -> str:
+def await_stack(task: trio.lowlevel.Task) -> str:
     """Where ``task``, and every task below it, waits; one line a frame, innermost last."""
-    if task is None:
-        return ""
     lines = [f"{task.name}:"]
     for frame, line in task.iter_await_frames():
         code = frame.f_code

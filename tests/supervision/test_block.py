@@ -206,7 +206,7 @@ async def test_a_stop_in_the_middle_of_a_start_does_not_wait_for_it(autojump_clo
     assert trio.current_time() == pytest.approx(3)
 
 
-async def test_a_refused_declaration_leaves_the_mailboxes_of_the_others_free() -> None:
+async def test_a_refused_declaration_leaves_the_mailboxes_of_the_others_free(autojump_clock: MockClock) -> None:
     box = Mailbox[int]()
     with pytest.raises(ValueError, match="named 'a' already"):
         async with open_supervisor(Child("a", forever, mailbox=box), Child("a", forever)):

@@ -125,6 +125,17 @@ async def test_supervise_raises_several_errors_as_a_group_and_one_as_itself(auto
     with pytest.raises(GaveUp):
         await supervise(Child("leaf", failing(99), backoff=PROMPT), instruments=[])
 
+    async def dirty(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("while cleaning up")
+
+    interrupted = failing(1, KeyboardInterrupt())
+    with pytest.RaisesGroup(KeyboardInterrupt, pytest.RaisesGroup(OSError)):
+        await supervise(Child("dirty", dirty), Child("interrupted", interrupted), instruments=[])
+
 
 async def test_what_supervise_raises_is_not_in_its_own_context(autojump_clock: MockClock) -> None:
     """Whoever walks the chain of causes and contexts of an error, as loggers do, must come to its end."""
@@ -134,3 +145,22 @@ async def test_what_supervise_raises_is_not_in_its_own_context(autojump_clock: M
     while error is not None:
         assert not (isinstance(error, BaseExceptionGroup) and caught.value in error.exceptions)
         error = error.__context__
+
+
+async def test_a_failed_start_comes_with_what_the_stopping_raised(autojump_clock: MockClock) -> None:
+    async def dirty(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("while cleaning up")
+
+    async def broken(*, task_status: trio.TaskStatus[None]) -> None:
+        raise LookupError("no configuration")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with open_supervisor(Child("dirty", dirty), Child("broken", broken), instruments=[]):
+            pytest.fail("the body must not run")
+    (failed,) = caught.value.exceptions
+    assert isinstance(failed, StartFailed) and "supervisor/broken did not start" in str(failed)
+    assert pytest.RaisesGroup(LookupError, OSError).matches(failed.__cause__)

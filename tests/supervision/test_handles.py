@@ -92,28 +92,43 @@ async def test_a_handle_knows_the_address(autojump_clock: MockClock) -> None:
         supervisor.stop()
 
 
-async def test_who_waits_for_a_child_that_never_runs_is_told(autojump_clock: MockClock) -> None:
-    ready = trio.Event()
+async def test_a_child_that_its_supervisor_never_came_to_has_no_end_and_no_link(autojump_clock: MockClock) -> None:
+    """A supervisor that is stopped by the one around it while it starts leaves out the rest; its body is entered all the same."""
+    seen: list[str] = []
 
-    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
-        await ready.wait()
+    async def never_ready(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep_forever()
 
-    async def wait_for(handle_of: str) -> None:
-        with pytest.raises(ActorStopped, match="never ran"):
-            await supervisors[0].handle(handle_of).exited()
+    async def team(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        async with open_supervisor(Child("first", never_ready), Child("second", forever)) as inner:
+            handle = inner.handle("second")
+            seen.append(handle.state)
+            with pytest.raises(ActorStopped, match="team/second is not up"):
+                with linked(handle):
+                    pytest.fail("the block must not be entered")
+            with pytest.raises(ActorStopped, match="team/second never ran"):
+                await handle.exited()
+            seen.append(inner.snapshot().state)
 
-    supervisors = []
-    async with open_supervisor(Child("first", forever)) as supervisor:
-        supervisors.append(supervisor)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_add, supervisor, Child("slow", slow))
-            await wait_all_tasks_blocked()
-            nursery.start_soon(_add, supervisor, Child("behind", forever))
-            await wait_all_tasks_blocked()
-            assert "behind" not in supervisor
-            supervisor.stop()
+    async with open_supervisor(Child("team", team)) as supervisor:
+        await wait_all_tasks_blocked()
+        assert [child.state for child in supervisor.snapshot().children[0].children] == ["starting", "idle"]
+        supervisor.stop()
+    assert seen == ["idle", "done"]
 
 
-async def _add(supervisor: object, child: Child) -> None:
-    with pytest.raises(ActorStopped):
-        await supervisor.add(child)  # type: ignore[attr-defined]
+async def test_a_link_tells_of_the_run_that_it_was_made_with(autojump_clock: MockClock) -> None:
+    """While the block cleans up there may be further runs, and an end of all."""
+    async with open_supervisor(Child("a", failing(2, after=1), backoff=PROMPT), instruments=[]) as supervisor:
+        with pytest.raises(LinkBroken) as caught:
+            with linked(supervisor.handle("a")):
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await trio.sleep(5)
+                        assert supervisor.handle("a").runs == 3
+                        await supervisor.remove("a")
+        assert str(caught.value.exit.error) == "run 1"
+        supervisor.stop()

@@ -8,7 +8,18 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Budget, Child, Mailbox, StartFailed, Strategy, Supervisor, open_supervisor, supervise
+from aion_trio.supervision import (
+    ActorStopped,
+    Budget,
+    Child,
+    Mailbox,
+    Restart,
+    StartFailed,
+    Strategy,
+    Supervisor,
+    open_supervisor,
+    supervise,
+)
 
 from .scenes import PROMPT, Recorder, failing, forever
 
@@ -182,3 +193,55 @@ async def test_orders_to_a_supervisor_that_stops_are_refused(autojump_clock: Moc
             await wait_all_tasks_blocked()
             supervisor.stop()
             nursery.start_soon(refused, supervisor.add, Child("c", forever))
+
+
+async def test_an_order_that_nobody_waits_for_is_not_begun(autojump_clock: MockClock) -> None:
+    log: list[str] = []
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(5)
+        task_status.started()
+        await trio.sleep_forever()
+
+    async with open_supervisor(Child("a", forever, (log, "a"))) as supervisor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervisor.add, Child("slow", slow))
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(1):
+                await supervisor.add(Child("late", forever, (log, "late")))
+            with trio.move_on_after(1):
+                await supervisor.remove("a")
+        assert list(supervisor) == ["a", "slow"] and log == []
+        supervisor.stop()
+
+
+async def test_a_restart_by_hand_that_does_not_start_says_why(autojump_clock: MockClock) -> None:
+    found: list[Exception] = []
+
+    async def starts_once(*, task_status: trio.TaskStatus[None]) -> None:
+        if found:
+            raise found[0]
+        task_status.started()
+        await trio.sleep_forever()
+
+    async with open_supervisor(Child("a", starts_once, restart=Restart.TEMPORARY), instruments=[]) as supervisor:
+        found.append(OSError("no disk"))
+        with pytest.raises(StartFailed, match="supervisor/a did not start") as caught:
+            await supervisor.restart("a")
+        assert caught.value.__cause__ is found[0]
+        await wait_all_tasks_blocked()
+        assert (supervisor.handle("a").state, supervisor.handle("a").runs) == ("done", 2), "and it is answered like any other failure"
+        supervisor.stop()
+
+
+async def test_a_starting_child_may_change_a_supervisor_that_does_not_wait_for_it(autojump_clock: MockClock) -> None:
+    async with open_supervisor(name="other") as other:
+
+        async def starts_an_aide(*, task_status: trio.TaskStatus[str]) -> None:
+            task_status.started(await other.add(Child("aide", forever)))
+            await trio.sleep_forever()
+
+        async with open_supervisor(Child("a", starts_an_aide)) as supervisor:
+            assert (supervisor["a"], list(other)) == ("", ["aide"])
+            supervisor.stop()
+        other.stop()

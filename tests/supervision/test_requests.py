@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, AskCycle, Child, Mailbox, NotAnswered, Request, open_supervisor
+from aion_trio.supervision import ActorStopped, AskCycle, Child, Mailbox, NotAnswered, Request, Restart, open_supervisor
 
-from .scenes import PROMPT, Length, forever, measure
+from .scenes import PROMPT, Length, Recorder, forever, measure
 
 
 @dataclass(slots=True)
@@ -223,3 +223,111 @@ async def test_handing_a_request_back_to_its_asker_is_a_circle(autojump_clock: M
         assert await a.address.ask(Relay((b,))) == "kept"
         supervisor.stop()
     assert caught == [("supervisor/a", "supervisor/a")]
+
+
+async def test_an_answer_may_come_before_its_asker_has_begun_to_wait_for_it() -> None:
+    """Who asks a full mailbox waits for room first; the actor that makes room may answer at once."""
+    box = Mailbox[Length](1)
+    answers: list[int] = []
+
+    async def ask() -> None:
+        answers.append(await box.address.ask(Length("two")))
+
+    box.address.send_nowait(Length("one"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        box.receive_nowait()
+        box.receive_nowait().reply(3)
+    assert answers == [3]
+
+
+async def test_all_who_have_asked_a_run_are_told_of_its_end(autojump_clock: MockClock) -> None:
+    box = Mailbox[Length]()
+    held: list[Length] = []
+
+    async def collects(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        held.extend([await box.receive(), await box.receive()])
+        raise ValueError("died with both in hand")
+
+    async def refused(text: str) -> None:
+        with pytest.raises(NotAnswered):
+            await box.address.ask(Length(text))
+
+    async with open_supervisor(Child("a", collects, mailbox=box, restart=Restart.TEMPORARY), instruments=[]) as supervisor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused, "a")
+            nursery.start_soon(refused, "b")
+        assert not any(request.wanted for request in held)
+        held[0].reply(1)  # by what outlived the run: nobody waits, and nothing happens
+        supervisor.stop()
+
+
+async def test_a_request_that_is_handed_on_urgently_is_answered_before_the_others(autojump_clock: MockClock) -> None:
+    front, back = Mailbox[Length](), Mailbox[Length]()
+    order: list[str] = []
+
+    async def forward(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        async for request in front:
+            back.address.send_nowait(request, urgent=True)
+
+    async def answer(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(1)
+        async for request in back:
+            order.append(request.text)
+            request.reply(len(request.text))
+
+    back.address.send_nowait(Length("waits"))
+    async with open_supervisor(Child("back", answer, mailbox=back), Child("front", forward, mailbox=front)) as supervisor:
+        assert await front.address.ask(Length("urgent")) == 6
+        supervisor.stop()
+    assert order == ["urgent", "waits"]
+
+
+async def test_a_request_that_lies_with_two_is_settled_by_the_one_who_answers(autojump_clock: MockClock) -> None:
+    """Whoever is not its actor may have sent it on as well; the end of the other then says nothing."""
+    slow, quick = Mailbox[Length](), Mailbox[Length]()
+    request = Length("three")
+
+    async def dies_with_it(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await slow.receive()
+        await trio.sleep(5)
+        raise ValueError("too late to matter")
+
+    answers: list[int] = []
+
+    async def ask() -> None:
+        answers.append(await slow.address.ask(request))
+
+    children = [Child("quick", measure, (quick,), mailbox=quick), Child("slow", dies_with_it, mailbox=slow, restart=Restart.TEMPORARY)]
+    async with open_supervisor(*children, instruments=[]) as supervisor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.lowlevel.checkpoint()
+            quick.address.send_nowait(request)
+            await trio.sleep(1)
+            assert answers == [5]
+        assert (await supervisor.handle("slow").exited()).how == "raised"
+        supervisor.stop()
+
+
+async def test_a_request_that_is_taken_back_leaves_the_others_in_their_places(autojump_clock: MockClock) -> None:
+    box = Mailbox[Length]()
+    box.address.send_nowait(Length("first"))
+    with trio.move_on_after(1):
+        await box.address.ask(Length("given up"))
+    box.address.send_nowait(Length("last"))
+    assert [box.receive_nowait().text, box.receive_nowait().text, box.queued] == ["first", "last", 0]
+
+
+async def test_requests_that_were_merely_sent_are_dead_letters_like_any(autojump_clock: MockClock) -> None:
+    box = Mailbox[Length]()
+    recorder = Recorder()
+    async with open_supervisor(Child("deaf", forever, mailbox=box, shutdown=0), instruments=[recorder]) as supervisor:
+        await box.address.send(Length("x"))
+        supervisor.stop()
+    assert recorder.of("dead") == [("deaf", Length("x"))]

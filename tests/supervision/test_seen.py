@@ -90,6 +90,32 @@ async def test_failures_are_logged_unless_other_instruments_are_given(autojump_c
     assert [record.getMessage() for record in caplog.records] == ["supervisor/a failed after 0.010 s"]
 
 
+async def test_a_key_that_is_set_aside_is_logged(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(key: str, mailbox: Mailbox[int]) -> None:
+        await mailbox.receive()
+        raise ValueError("poison")
+
+    async with open_directory(broken, name="d", budget=Budget(0, 1.0)) as directory:
+        await directory.send("k", 1)
+        await trio.sleep(1)
+    assert "d/k is quarantined: it failed too often, last with ValueError('poison')" in [record.getMessage() for record in caplog.records]
+
+
+async def test_a_tree_that_is_being_stopped_says_so(autojump_clock: MockClock) -> None:
+    async def tidy(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)
+
+    async with open_supervisor(Child("tidy", tidy)) as supervisor:
+        supervisor.stop()
+        await trio.sleep(1)
+        assert render(supervisor.snapshot()).splitlines() == ["supervisor  stopping  for 1.0 s", "└─ tidy  stopping  for 1.0 s"]
+
+
 async def test_every_async_function_is_a_checkpoint() -> None:
     """Also where it has nothing to wait for: otherwise a loop around it would starve the others."""
     box = Mailbox[Request[int]]()
@@ -131,8 +157,9 @@ async def test_every_async_function_is_a_checkpoint() -> None:
 
 
 def test_backoff_grows_to_its_maximum_and_keeps_its_jitter() -> None:
-    backoff = Backoff(initial=1, factor=3, maximum=20, jitter=0)
-    assert [backoff.delay(n, Random(0)) for n in (1, 2, 3, 4, 5000)] == [1, 3, 9, 20, 20]
+    for factor in (3, 3.0):  # a power of the second may be more than a float can hold, one of the first is too long to become one
+        backoff = Backoff(initial=1.0, factor=factor, maximum=20, jitter=0)
+        assert [backoff.delay(n, Random(0)) for n in (1, 2, 3, 4, 5000)] == [1, 3, 9, 20, 20]
     jittered = Backoff(initial=1, jitter=0.5)
     delays = [jittered.delay(1, Random(seed)) for seed in range(200)]
     assert 0.5 <= min(delays) < 0.6 and 1.4 < max(delays) <= 1.5
