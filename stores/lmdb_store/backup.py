@@ -26,6 +26,8 @@ def back_up(environment: Environment, destination: Path) -> None:
         _write(environment, destination)
     except OSError as error:
         raise refusal_of(destination, error) from error
+    except lmdb.Error as error:
+        raise _refusal(destination, error) from error
 
 
 def _write(environment: Environment, destination: Path) -> None:
@@ -35,9 +37,6 @@ def _write(environment: Environment, destination: Path) -> None:
         with environment.view() as view:
             environment.handle.copyfd(fd, compact=True, txn=view.txn)
         os.fsync(fd)
-    except lmdb.Error as error:
-        partial.unlink()
-        raise _refusal(destination, error) from error
     except BaseException:
         partial.unlink()
         raise

@@ -7,6 +7,7 @@ sparse and larger than any journal, so that it never has to be resized under a r
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import threading
@@ -25,6 +26,9 @@ from .layout import TABLES
 MAP_BYTES = 1 << 40
 _LEAST_MAP_BYTES = 1 << 24
 _SPARE_TRANSACTIONS = 8
+
+SLACK_BYTES = 1 << 20
+"""With less room than this, an error of writing is taken for a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Environment:
             if self._swapping:
                 self._gate.wait_for(lambda: not self._swapping)
             env = self.handle
-            txn = _begin_read(env)
+            txn = _begin_read(env, self.path)
             self._reading += 1
             return txn
 
@@ -211,7 +215,7 @@ def require_unopened(path: Path) -> None:
 
 def _require_own_trees(env: lmdb.Environment, path: Path) -> None:
     """Raise `StoreFormatError` before anything is made in an environment that belongs to another program."""
-    with env.begin() as txn:
+    with _begin_read(env, path) as txn:
         found = set(islice(txn.cursor().iternext(keys=True, values=False), len(TABLES) + 1))
     if found - set(TABLES):
         raise StoreFormatError(f"{path} holds the LMDB environment of another program; name an empty or new directory")
@@ -219,19 +223,22 @@ def _require_own_trees(env: lmdb.Environment, path: Path) -> None:
 
 def refusal_of(path: Path, error: lmdb.Error) -> StoreError:
     """What LMDB's refusal to open means to the one who asked."""
-    if isinstance(error, lmdb.MapFullError) or error.code in FULL:
+    short = error.code == errno.EIO and room_bytes(path) < SLACK_BYTES  # LMDB says the same of a short write as of a failing disk
+    if isinstance(error, lmdb.MapFullError) or error.code in FULL or short:
         return StoreFull(f"there is no room for the journal {path}: {error}; free some space")
     if isinstance(error, (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError, lmdb.IncompatibleError)):
         return StoreFormatError(f"{path} holds a data file that is not a journal: {error}; name another directory or restore a backup")
     if isinstance(error, lmdb.NotFoundError):
         return StoreFormatError(f"{path} holds an LMDB environment without the trees of a journal; name another directory")
+    if isinstance(error, lmdb.ReadersFullError):
+        return StoreError(f"too many readers of the journal {path} at once: {error}; try again when some have ended")
     if "already open" in str(error):
         return StoreLocked(f"the journal {path} is already open in this process; use the store that opened it", os.getpid())
     return StoreNotWritable(f"the journal {path} cannot be opened: {error}; check its owner and mode")
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    options: dict[str, Any] = {
+    return {
         "max_dbs": len(TABLES),
         "max_readers": settings.readers,
         "max_spare_txns": _SPARE_TRANSACTIONS,
@@ -243,10 +250,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "metasync": True,
         "writemap": False,
         "mode": 0o644,
+        "lib_version": 0,
     }
-    if hasattr(lmdb.Environment, "lib_version"):
-        options["lib_version"] = 0
-    return options
 
 
 def _addressable_bytes() -> int:
@@ -255,7 +260,7 @@ def _addressable_bytes() -> int:
     return MAP_BYTES if limit == resource.RLIM_INFINITY else max(limit // 4, _LEAST_MAP_BYTES) & ~0xFFF
 
 
-def _begin_read(env: lmdb.Environment) -> lmdb.Transaction[bytes]:
+def _begin_read(env: lmdb.Environment, path: Path) -> lmdb.Transaction[bytes]:
     """Begin to read; where the table of readers is full, after clearing out those of dead processes."""
     try:
         return env.begin()
@@ -264,4 +269,4 @@ def _begin_read(env: lmdb.Environment) -> lmdb.Transaction[bytes]:
     try:
         return env.begin()
     except lmdb.ReadersFullError as error:
-        raise StoreError(f"too many readers of the journal at once: {error}") from error
+        raise refusal_of(path, error) from error

@@ -35,11 +35,8 @@ def sign(view: View, written_by: str) -> None:
 
 def require_ours(environment: Environment) -> None:
     """Raise `StoreFormatError` unless this is a journal of our format version."""
-    try:
-        with environment.view() as view:
-            found = _version(view, environment)
-    except lmdb.Error as error:
-        raise refusal_of(environment.path, error) from error
+    with environment.view() as view:
+        found = _version(view, environment)
     if found is None:
         raise StoreFormatError(f"{environment.path} holds an LMDB environment that is not a journal; name another directory")
 

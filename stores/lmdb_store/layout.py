@@ -51,6 +51,9 @@ STATUS_PREFIX = struct.Struct(">BI")  # tag, namespace
 ATTRIBUTE_PREFIX = struct.Struct(">BII")  # tag, namespace, attribute; then the value and the serial
 COUNT_KEY = struct.Struct(">cIB")  # '#', namespace, status
 
+SERIALS = 1 << 63
+"""Serials are below. Where a key has a greater one, it is damaged."""
+
 NO_NAME = 0
 """The number of the empty text, which is not among the names."""
 

@@ -24,10 +24,11 @@ from .layout import (
     META_COUNT,
     NUMBER,
     SERIAL,
+    SERIALS,
     STATUS_PREFIX,
     indexed,
 )
-from .lookup import Names, identity_of, serial_in
+from .lookup import Names, identity_of
 from .records import unseal
 from .rows import decode_identity, decode_key
 from .scan import distinct_under, items_under, keys_under
@@ -83,19 +84,31 @@ class Listings:
     def keys(self, page: Page) -> KeyPage:
         """What `Store.keys` says."""
         keys: list[WorkflowKey] = []
-        serial = page.first_serial
         with self._environment.view() as view:
-            cursor = view.txn.cursor(db=view.tables.rows)
-            while cursor.set_range(SERIAL.pack(serial)):
-                found = serial_in(cursor.key())
+            for serial in self._all(view, page):
                 if len(keys) >= page.limit:
-                    return KeyPage(keys, SERIAL.pack(found - 1))
+                    return KeyPage(keys, SERIAL.pack(serial - 1))
                 try:
-                    keys.append(decode_key(identity_of(view, found)))
+                    keys.append(decode_key(identity_of(view, serial)))
                 except CorruptRecord as damage:
                     page.report(damage)
-                serial = found + 1
         return KeyPage(keys, None)
+
+    def _all(self, view: View, page: Page) -> Iterator[int]:
+        """Every serial that has rows, from the page's first on."""
+        cursor = view.txn.cursor(db=view.tables.rows)
+        at = SERIAL.pack(page.first_serial)
+        while cursor.set_range(at):
+            key = cursor.key()
+            if len(key) <= SERIAL.size:
+                page.report(CorruptRecord(f"the key {key.hex()} is cut off"))
+                at = key + b"\0"
+                continue
+            serial = int.from_bytes(key[: SERIAL.size])
+            yield serial
+            if serial >= SERIALS:
+                return
+            at = SERIAL.pack(serial + 1)
 
     def counts(self, namespace: str) -> Mapping[int, int]:
         """What `Store.counts` says."""

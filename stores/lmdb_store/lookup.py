@@ -7,7 +7,7 @@ import struct
 from ..contract import CorruptRecord, WorkflowKey
 from ..limits import MAX_ID_BYTES
 from .environment import View
-from .layout import EVENTS, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL
+from .layout import EVENTS, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL, SERIALS
 from .records import is_next_frame, seal, unseal
 
 
@@ -123,12 +123,11 @@ def find_head(view: View, serial: int, workflow_id: str) -> int:
     return head
 
 
-def serial_in(key: bytes) -> int:
-    """The serial at the beginning of a key of `rows`. Raises `CorruptRecord` for a key that has none."""
-    if len(key) <= SERIAL.size:
-        raise CorruptRecord(f"the key {key.hex()} is cut off")
-    serial: int = SERIAL.unpack_from(key)[0]
-    return serial
+def last_serial(view: View) -> int:
+    """The greatest serial that has rows, 0 if none has."""
+    cursor = view.txn.cursor(db=view.tables.rows)
+    found = cursor.prev() if cursor.set_range(SERIAL.pack(SERIALS)) else cursor.last()
+    return int.from_bytes(cursor.key()[: SERIAL.size]) if found else 0
 
 
 def identity_of(view: View, serial: int) -> bytes:

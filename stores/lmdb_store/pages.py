@@ -41,6 +41,11 @@ class Tree:
     depth: int
     entries: int
 
+    @property
+    def title(self) -> str:
+        """The name as text."""
+        return self.name.decode(errors="replace")
+
 
 class Torn(Exception):
     """A page that is not what its tree says it is."""
@@ -65,9 +70,11 @@ class Pages:
         """The trees that have a name, which lie in the main tree."""
         found: list[Tree] = []
         for name, value in self.records(main, on_gap):
-            if len(value) == _TREE.size:
-                _, _, depth, _, _, _, entries, root = _TREE.unpack(value)
-                found.append(Tree(name, root, depth, entries))
+            if len(value) != _TREE.size:
+                on_gap(main.root, f"what it says of the tree {name!r} has {len(value)} bytes")
+                continue
+            _, _, depth, _, _, _, entries, root = _TREE.unpack(value)
+            found.append(Tree(name, root, depth, entries))
         return found
 
     def records(self, tree: Tree, on_gap: Gap) -> Iterator[tuple[bytes, bytes]]:

@@ -12,8 +12,8 @@ from ..contract import CorruptRecord, WorkflowKey
 from .environment import Environment, View
 from .format import sign
 from .index import due_key, visible_keys
-from .layout import COUNT_KEY, EVENTS, IDENTITY, META_COUNT, META_SERIAL, OBLIGATION, OBLIGATION_KEY, ROW, SERIAL
-from .lookup import Names, Owners, find_head, id_key
+from .layout import COUNT_KEY, EVENTS, IDENTITY, META_COUNT, META_SERIAL, OBLIGATION, OBLIGATION_KEY, ROW, SERIAL, SERIALS
+from .lookup import Names, Owners, find_head, id_key, last_serial
 from .records import seal, unseal, unseal_frame
 from .rows import decode_identity, due_of, encode_identity
 from .scan import items_under
@@ -45,14 +45,12 @@ def reindex(environment: Environment, written_by: str) -> None:
 
 
 def _next_serial(view: View, known: dict[int, WorkflowKey]) -> int:
-    cursor = view.txn.cursor(db=view.tables.rows)
-    last = int.from_bytes(cursor.key()[: SERIAL.size]) if cursor.last() else 0
     record = view.txn.get(META_SERIAL, db=view.tables.meta)
     try:
         given = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1
     except CorruptRecord:
         given = 1
-    return max([given, last + 1, *(serial + 1 for serial in known)])
+    return max([given, last_serial(view) + 1, *(serial + 1 for serial in known)])
 
 
 class _Index:
@@ -71,10 +69,10 @@ class _Index:
                 return None
             key = cursor.key()
             serial = int.from_bytes(key[: SERIAL.size])
+            if serial >= SERIALS:
+                return None
             if len(key) > SERIAL.size:
                 self._workflow(view, serial)
-            if serial >> 63:
-                return None
             start = serial + 1
         return start
 

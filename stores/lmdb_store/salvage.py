@@ -17,7 +17,7 @@ from .directory import DATA, require_vacant, sync_names
 from .environment import Environment, Settings, View
 from .format import sign
 from .layout import EVENTS, EVENTS_KEY, ROW, SERIAL, TABLES
-from .pages import MAIN, Pages, Tree, committed, pass_over
+from .pages import Gap, Pages, Tree, committed, pass_over
 
 _ROWS_A_TRANSACTION = 20_000
 _LOST = b"torn"
@@ -27,9 +27,8 @@ def torn_pages(environment: Environment) -> list[Finding]:
     """Every page that is torn, by tree. The snapshot is held for as long as it takes, as by a backup."""
     findings: list[Finding] = []
     with _open(environment) as (pages, free, main):
-        for tree in (free, main):
-            _count(pages, tree, findings)
-        for tree in pages.trees(main, pass_over):
+        trees = pages.trees(main, _teller(main, findings))
+        for tree in (free, *trees):
             _count(pages, tree, findings)
     return findings
 
@@ -41,9 +40,8 @@ def salvage(environment: Environment, destination: Path, written_by: str = "") -
     copy = Environment(destination, Settings(map_bytes=environment.settings.map_bytes))
     try:
         with _open(environment) as (pages, _, main):
-            for tree in pages.trees(main, pass_over):
-                if tree.name in TABLES:
-                    _copy(copy, tree, _with_losses(pages, tree) if tree.name == b"rows" else pages.records(tree, pass_over))
+            for tree in [each for each in pages.trees(main, pass_over) if each.name in TABLES]:
+                _copy(copy, tree, _with_losses(pages, tree) if tree.name == b"rows" else pages.records(tree, pass_over))
         with copy.begin() as txn:
             sign(View(txn, copy.tables), written_by)
     finally:
@@ -67,13 +65,19 @@ def _open(environment: Environment) -> Iterator[tuple[Pages, Tree, Tree]]:
         os.close(fd)
 
 
+def _teller(tree: Tree, findings: list[Finding]) -> Gap:
+    """What adds a finding for each torn page of a tree."""
+
+    def tell(number: int, why: str) -> None:
+        findings.append(Finding(f"page {number} of the tree {tree.title} is torn: {why}", remedy=Remedy.SALVAGE))
+
+    return tell
+
+
 def _count(pages: Pages, tree: Tree, findings: list[Finding]) -> None:
-    torn: list[tuple[int, str]] = []
-    found = sum(1 for _ in pages.records(tree, lambda number, why: torn.append((number, why))))
-    name = tree.name.decode(errors="replace")
-    findings += [Finding(f"page {number} of the tree {name} is torn: {why}", remedy=Remedy.SALVAGE) for number, why in torn]
-    if found != tree.entries and tree.name != MAIN:
-        what = f"{found} of {tree.entries} records of the tree {name} can be reached"
+    found = sum(1 for _ in pages.records(tree, _teller(tree, findings)))
+    if found != tree.entries:
+        what = f"{found} of {tree.entries} records of the tree {tree.title} can be reached"
         findings.append(Finding(what, remedy=Remedy.SALVAGE))
 
 

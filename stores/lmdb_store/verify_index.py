@@ -26,7 +26,7 @@ from .layout import (
     STATUS_KEY,
     STATUS_PREFIX,
 )
-from .lookup import id_key, identity_of
+from .lookup import id_key, identity_of, last_serial
 from .records import unseal
 from .rows import decode_identity, decode_key, due_of
 from .scan import items_under, keys_under, walk
@@ -97,8 +97,7 @@ def check_counts(view: View, verifying: Verifying, start: bytes, limit: int) -> 
 
 
 def _check_next_serial(view: View, verifying: Verifying) -> None:
-    cursor = view.txn.cursor(db=view.tables.rows)
-    last = int.from_bytes(cursor.key()[: SERIAL.size]) if cursor.last() else 0
+    last = last_serial(view)
     record = view.txn.get(META_SERIAL, db=view.tables.meta)
     try:
         following = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1

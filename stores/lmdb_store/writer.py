@@ -14,7 +14,7 @@ import lmdb
 from ..contract import Append, Outcome, StoreError, StoreFailed, StoreFull, StoreNotWritable, WorkflowKey
 from .batch import Batch
 from .directory import FULL
-from .environment import Environment, View
+from .environment import SLACK_BYTES, Environment, View
 from .layout import META_SERIAL, SERIAL
 from .memo import Memo
 from .purge import purge_workflow
@@ -23,7 +23,6 @@ from .records import unseal
 T = TypeVar("T")
 
 _TRANSACTIONS_PER_CHECK = 1024
-_SLACK_BYTES = 1 << 20
 
 
 class Writer:
@@ -96,7 +95,7 @@ class Writer:
         if isinstance(error, (lmdb.MapFullError, lmdb.TxnFullError)):
             limit = self._environment.settings.map_bytes
             return StoreFull(f"the journal {path} has reached its limit of {limit} bytes; purge closed workflows or raise the limit")
-        if error.code in FULL or self._environment.room_bytes() < _SLACK_BYTES + 4 * size_bytes:
+        if error.code in FULL or self._environment.room_bytes() < SLACK_BYTES + 4 * size_bytes:
             return StoreFull(f"no space for the journal {path}: {error}; nothing was written, free some space and try again")
         self._failure = f"a write to the journal {path} failed and its outcome is unknown: {error}"
         return StoreFailed(f"{self._failure}; reopen the journal before writing to it")

@@ -22,7 +22,9 @@ from pathlib import Path
 import lmdb
 
 from aion_trio.stores import CorruptRecord, LmdbStore, StoreError, WorkflowKey, WorkflowRecords, dump
+from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import TABLES
+from aion_trio.stores.lmdb_store.pages import committed, pass_over
 
 from .building import full_workflow, key, summary, write
 
@@ -64,6 +66,22 @@ def places(journal: Path) -> list[Place]:
                     assert at > 0 and data.find(record_key + value, at + 1) < 0, (name, record_key)
                     found.append(Place(name.decode(), record_key, at, len(record_key), len(value)))
     return found
+
+
+def root_page(journal: Path, table: bytes) -> tuple[int, int]:
+    """The number of the page at which a tree begins, and the size of pages."""
+    environment = Environment(journal, Settings(read_only=True))
+    fd = os.open(journal / "data.mdb", os.O_RDONLY)
+    try:
+        size: int = environment.handle.stat()["psize"]
+        with environment.view() as view:
+            state = committed(fd, size, view.txn.id())
+        assert state is not None
+        pages, _, main = state
+        return next(tree.root for tree in pages.trees(main, pass_over) if tree.name == table), size
+    finally:
+        os.close(fd)
+        environment.close()
 
 
 def turned(journal: Path, target: Path, at: int, bit: int) -> Path:

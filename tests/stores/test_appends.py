@@ -20,8 +20,9 @@ from aion_trio.stores import (
     WorkflowKey,
     dump,
 )
+from aion_trio.stores.limits import MAX_FRAME_BYTES, MAX_SEQ
 
-from .building import activity, closes, events, full_workflow, key, opens, run, start, summary, wake_up, write
+from .building import activity, closes, events, full_workflow, key, mark, opens, run, start, summary, wake_up, write
 
 
 def test_an_append_gives_the_new_head(store: Store) -> None:
@@ -124,6 +125,8 @@ def test_nothing_is_known_of_an_unknown_id(store: Store) -> None:
 
 @pytest.mark.parametrize("unknown", [key(""), key("x" * 3000), key("\ud800"), key("w", "n" * 3000), key("w", "\ud800")])
 def test_what_could_not_be_stored_is_unknown(store: Store, unknown: WorkflowKey) -> None:
+    write(store, events(key("known"), 0))
+    assert store.mark(key("known"), b"m" * 3000) is None and store.obligation(key("known"), ObligationKind.STEP, b"m" * 3000) is None
     assert (store.head(unknown), store.summary(unknown), store.marks(unknown), store.purge([unknown])) == (0, None, [], 0)
     assert store.counts(unknown.namespace) == {}
     assert list(store.history(unknown, 1 << 40).frames) == []
@@ -159,6 +162,16 @@ def test_a_required_close_may_name_a_row_of_another_workflow(store: Store) -> No
     assert store.obligations_of(key("parent")) == []
 
 
+class Zeros(bytes):
+    """Take no room before they are looked at, nor in what a failed test says."""
+
+    def __repr__(self) -> str:
+        return f"{len(self)} zeros"
+
+
+TOO_LARGE = Zeros(MAX_FRAME_BYTES + 1)
+
+
 @pytest.mark.parametrize(
     "append",
     [
@@ -168,8 +181,14 @@ def test_a_required_close_may_name_a_row_of_another_workflow(store: Store) -> No
         Append(key(), 0, b"e", 1, summary(type_name="t" * 256)),
         Append(key(), 0, b"e", 1, summary(attributes={"a": "v" * 60_001})),
         Append(key(), 0, b"e", 1, opens=[activity(b"r", queue="q" * 256)]),
+        Append(key(), 0, b"e", 1, opens=[activity(b"r", payload=TOO_LARGE)]),
+        Append(key(), 0, b"e", 1, marks=[mark(b"m", TOO_LARGE)]),
+        Append(key(), 0, b"e", 1, summary(attributes={f"a{number}": 1 for number in range(256)})),
+        Append(key(), 0, b"e", 1, runs=[run(1, run_id=b"r" * 256)]),
+        Append(key(), 0, TOO_LARGE, 1),
+        Append(key(), 0, b"e", MAX_SEQ + 1),
     ],
-    ids=["id", "row", "closed row", "type", "attribute", "queue"],
+    ids=["id", "row", "closed row", "type", "attribute", "queue", "payload", "mark", "attributes", "run id", "frame", "seq"],
 )
 def test_what_is_too_large_is_refused_and_its_neighbours_stand(store: Store, append: Append) -> None:
     """J6."""

@@ -65,6 +65,12 @@ def test_an_integer_of_more_than_126_bytes_is_refused(value: int) -> None:
         encode_value(value)
 
 
+@pytest.mark.parametrize("data", [bytes([4, *range(9, 0, -1)]), bytes([5]) + encode_value(1 << 70)[1:]], ids=["long float", "no date"])
+def test_bytes_that_are_no_value_are_an_error_of_the_values(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no attribute value"):
+        decode_value(data)
+
+
 def test_a_fault_of_the_writes_leaves_the_reads_alone() -> None:
     store = FaultyStore(MemoryStore())
     store.plan(Fault(WRITES, error=StoreFull("no room")))

@@ -188,3 +188,9 @@ def test_keys_lists_every_id_of_all_namespaces(store: Store, limit: int) -> None
         page = store.keys(page.after, limit)
         found += page.keys
     assert found == names
+
+
+def test_the_last_of_all_numbers_is_a_status(store: Store) -> None:
+    write(store, start(key("a"), summary(1)), start(key("b"), summary(255)))
+    assert [entry.key for entry in store.summaries(SummaryFilter()).entries] == [key("a"), key("b")]
+    assert store.counts("default") == {1: 1, 255: 1}

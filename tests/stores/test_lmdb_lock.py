@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import LmdbStore, StoreLocked, StoreNotWritable, dump
+from aion_trio.stores import LmdbStore, StoreError, StoreLocked, StoreNotWritable, dump
 
 from .building import events, full_workflow, key, write
 from .processes import run_program, running
@@ -140,6 +141,52 @@ sys.stdin.read()
     lmdb_store.reopen()
     write(lmdb_store, events(key(), 3))
     assert lmdb_store.stats().readers == 1
+
+
+def test_dead_readers_that_fill_the_table_make_room_for_the_living(lmdb_store: LmdbStore) -> None:
+    """J5: as long as they live, one more is told that there are too many, also if it only comes to open the journal."""
+    program = """
+store = LmdbStore.open(path, read_only=True)
+views = []
+try:
+    while True: views.append(store._environment.view().__enter__())
+except StoreError as error: told = error
+assert "too many readers of the journal" in str(told), told
+print("ready", flush=True)
+sys.stdin.read()
+"""
+    write(lmdb_store, *full_workflow(key()))
+    another = """
+try: print(LmdbStore.open(path, read_only=True).head(key()))
+except StoreError as error: print(error)
+"""
+    with running(program, lmdb_store.path) as readers, lmdb_store._environment.view():
+        assert "too many readers" in run_program(another, lmdb_store.path)
+        with pytest.raises(StoreError, match="too many readers"):
+            lmdb_store.head(key())
+        readers.kill()
+        readers.wait()
+        assert lmdb_store.head(key()) == 3
+        assert run_program(another, lmdb_store.path) == "3\n"
+
+
+def test_reads_wait_while_the_journal_is_opened_again(lmdb_store: LmdbStore) -> None:
+    """No read has its environment closed under it: those under way are waited for, and those that come meanwhile wait."""
+    write(lmdb_store, *full_workflow(key()))
+    environment, heads = lmdb_store._environment, list[int]()
+    view = environment.view()
+    txn = view.__enter__().txn
+    opening = threading.Thread(target=lmdb_store.reopen)
+    reading = threading.Thread(target=lambda: heads.append(lmdb_store.head(key())))
+    for thread, waiting in ((opening, 1), (reading, 2)):
+        thread.start()
+        while len(environment._gate._waiters) < waiting:  # type: ignore[attr-defined]
+            assert thread.is_alive()
+    assert heads == [] and txn.stat(environment.tables.rows)["entries"] > 0
+    view.__exit__(None, None, None)
+    opening.join()
+    reading.join()
+    assert heads == [3]
 
 
 def test_a_long_read_does_not_block_the_writer(lmdb_store: LmdbStore) -> None:

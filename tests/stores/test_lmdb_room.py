@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -23,14 +24,16 @@ def large(workflow_id: str, size: int) -> Append:
 
 
 @contextmanager
-def data_file_replaced(path: Path, device: str, flags: int) -> Iterator[None]:
-    """While the block runs, LMDB's handles of the data file lead to a device that refuses what is written to it."""
+def data_file_replaced(path: Path, device: str, flags: int, *, headers_alone: bool = False) -> Iterator[None]:
+    """While the block runs, LMDB's handles of the data file, or the one for its headers, lead to a device that refuses what is written."""
     target = str((path / "data.mdb").resolve())
     handles = [
         int(fd)
         for fd in os.listdir("/proc/self/fd")
         if os.path.islink(f"/proc/self/fd/{fd}") and os.readlink(f"/proc/self/fd/{fd}") == target
     ]
+    if headers_alone:  # LMDB writes them through a handle that waits for the disk
+        handles = [fd for fd in handles if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DSYNC]
     kept = {fd: os.dup(fd) for fd in handles}
     refusing = os.open(device, flags)
     try:
@@ -129,6 +132,21 @@ def test_after_another_failure_nothing_is_written_until_the_journal_is_opened_ag
     assert lmdb_store.verify() == []
 
 
+@needs_proc
+def test_a_disk_that_is_full_when_the_header_is_written_is_told_and_the_journal_must_be_opened_again(lmdb_store: LmdbStore) -> None:
+    """LMDB does not know then what its header says, and begins no transaction any more."""
+    write(lmdb_store, *full_workflow(key()))
+    before = dump(lmdb_store)
+    with data_file_replaced(lmdb_store.path, "/dev/full", os.O_RDWR, headers_alone=True):
+        with pytest.raises(StoreFull, match="No space left on device"):
+            lmdb_store.apply([events(key(), 3)])
+    with pytest.raises(StoreFailed, match="reopen the journal"):
+        lmdb_store.apply([events(key(), 3)])
+    lmdb_store.reopen()
+    assert dump(lmdb_store) == before
+    assert lmdb_store.apply([events(key(), 3)]) == [4]
+
+
 def test_what_an_aborted_transaction_knew_is_forgotten(tmp_path: Path) -> None:
     """Serials, heads, names and counts are those of what is committed."""
     store = LmdbStore.open(tmp_path / "journal", map_bytes=1 << 20)
@@ -222,4 +240,31 @@ assert store.verify() == []
     told = run_program(program, tmp_path).splitlines()
     assert told[0].startswith("True full no space for the journal")
     assert "full there is no room for the journal" in told[1]
-    assert told[2].startswith("full")
+    assert told[2].startswith("full no space for the backup")
+
+
+def test_a_journal_is_made_as_soon_as_there_is_room_for_it(tmp_path: Path) -> None:
+    """Until then it is told what is missing, however far the opening came, and the next attempt takes what the last one left."""
+    if not mounting_is_permitted(tmp_path):
+        pytest.skip("a mount namespace of our own is not permitted here")
+    program = (
+        TMPFS
+        + """
+with open(path / "somebody's", "wb", buffering=0) as other:
+    try:
+        while other.write(bytes(4096)): pass
+    except OSError: pass
+    left = []
+    for size in range(os.fstat(other.fileno()).st_size - 4096, 0, -4096):
+        other.truncate(size)
+        try: store = LmdbStore.open(path / "journal")
+        except StoreFull as error: left.append(sorted(os.listdir(path / "journal") if (path / "journal").exists() else []))
+        else: break
+print(len(left) > 10, len(set(map(tuple, left))) > 1, left[-1])
+os.unlink(path / "somebody's")
+write(store, *full_workflow(key()))
+assert store.verify() == []
+"""
+    )
+    told = run_program(program, tmp_path)
+    assert told == "True True ['data.mdb', 'lock.mdb', 'writer.lock']\n"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, Store, copy_records, dump
+import pytest
 
-from .building import RUNNING, activity, full_workflow, key, mark, run, start, write
+from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, SequenceConflict, Store, copy_records, dump
+
+from .building import RUNNING, activity, events, full_workflow, key, mark, run, start, write
 from .conftest import Backend
 
 
@@ -85,3 +87,26 @@ def test_a_copy_holds_the_same_records(store: Store, backend: Backend, tmp_path:
     assert dump(memory) == dump(disk) == dump(store)
     assert disk.verify() == []
     disk.close()
+
+
+def test_a_copy_to_a_store_that_knows_one_of_the_ids_is_refused(store: Store) -> None:
+    write(store, *full_workflow(key("a")))
+    target = MemoryStore()
+    write(target, start(key("a")))
+    with pytest.raises(SequenceConflict):
+        copy_records(store, target)
+
+
+def test_a_dump_of_more_ids_than_a_page_has_holds_all_of_them(store: Store) -> None:
+    ids = [key(f"w{number}") for number in range(1001)]
+    write(store, *[events(each, 0) for each in ids])
+    assert list(dump(store)) == ids
+
+
+def test_a_head_is_found_before_whatever_lies_behind_it(store: Store, backend: Backend) -> None:
+    """Where it is not remembered it is looked for, and the row behind it is looked at: a short one, and one that counts very high."""
+    write(store, Append(key("mark"), 0, b"ab", 2, marks=[mark(b"m")]))
+    write(store, Append(key("late"), 0, b"ab", 2, opens=[activity(b"1", (1 << 63) - 1)]))
+    store = backend.again(store)
+    assert (store.head(key("mark")), store.head(key("late"))) == (2, 2)
+    assert [store.apply([events(each, 2)]) for each in (key("mark"), key("late"))] == [[3], [3]]

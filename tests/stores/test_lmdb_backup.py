@@ -1,0 +1,81 @@
+"""A backup is whole and durable, or nothing is left of it and it says why (J6, J7)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aion_trio.stores import CorruptRecord, LmdbStore, StoreError, StoreFull, StoreNotWritable, dump
+
+from .building import events, full_workflow, key, start, write
+from .damage import root_page
+
+
+def test_a_backup_that_is_not_durable_is_none(lmdb_store: LmdbStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(lmdb_store, *full_workflow(key()))
+
+    def fails(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        with pytest.raises(StoreNotWritable, match="Input/output error"):
+            lmdb_store.backup(tmp_path / "backup")
+    assert os.listdir(tmp_path / "backup") == []
+    lmdb_store.backup(tmp_path / "backup")
+    copy = LmdbStore.open(tmp_path / "backup")
+    assert dump(copy) == dump(lmdb_store)
+    copy.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "flags", "error", "words"),
+    [
+        ("/dev/full", os.O_WRONLY, StoreFull, "no space for the backup"),
+        ("/dev/null", os.O_RDONLY, StoreNotWritable, "the backup .* failed: "),
+    ],
+    ids=["full", "failing"],
+)
+def test_a_backup_that_its_disk_refuses_leaves_nothing(
+    lmdb_store: LmdbStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, flags: int, error: type[StoreError], words: str
+) -> None:
+    """J6. The file that LMDB writes to is on a device that takes nothing."""
+    write(lmdb_store, *full_workflow(key()))
+    opened = os.open
+
+    def on_device(path: str | Path, asked: int, mode: int = 0o777) -> int:
+        fd = opened(path, asked, mode)
+        if str(path).endswith(".partial"):
+            refusing = opened(device, flags)
+            os.dup2(refusing, fd)
+            os.close(refusing)
+        return fd
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", on_device)
+        with pytest.raises(error, match=words + ".*nothing was left there"):
+            lmdb_store.backup(tmp_path / "backup")
+    assert os.listdir(tmp_path / "backup") == []
+    assert write(lmdb_store, events(key(), 3)) == 4
+
+
+def test_a_backup_of_a_journal_with_a_torn_page_is_refused(tmp_path: Path) -> None:
+    """J7: LMDB copies no page that it cannot read, and its copy would not be whole."""
+    store = LmdbStore.open(tmp_path / "journal")
+    write(store, *[start(key(f"w{number}")) for number in range(300)])
+    store.close()
+    number, size = root_page(tmp_path / "journal", b"rows")
+    data = bytearray((tmp_path / "journal" / "data.mdb").read_bytes())
+    node = number * size + int.from_bytes(data[number * size + 16 : number * size + 18], "little")
+    data[node : node + 4] = b"\xff\xff\xff\x00"  # the page that its first branch leads to is far behind the last
+    (tmp_path / "journal" / "data.mdb").write_bytes(data)
+    store = LmdbStore.open(tmp_path / "journal", read_only=True)
+    with pytest.raises(CorruptRecord, match="restore it from a backup"):
+        store.backup(tmp_path / "backup")
+    assert os.listdir(tmp_path / "backup") == []
+    store.close()
+    shutil.rmtree(tmp_path / "backup")
