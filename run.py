@@ -126,11 +126,16 @@ def coverage(parts: list[str]) -> None:
 
 
 def is_covered(python: Path, name: str, part: dict[str, list[str]]) -> bool:
-    """Whether the tests of a part pass and take every branch of its modules."""
+    """Whether the tests of a part pass and take every branch of its modules, in this process or in those that it starts."""
     data = f"--data-file={ROOT / '.check' / f'coverage-{name}'}"
-    tested = status_of(python, "-m", "coverage", "run", data, "-m", "pytest", "-q", *part["tests"])
-    report = [f"--include={','.join(part['modules'])}", "--precision=2", "--fail-under=100", "--show-missing", "--skip-covered"]
-    return not tested and not status_of(python, "-m", "coverage", "report", data, *report)
+    modules = f"--include={','.join(part['modules'])}"
+    steps = [
+        ["erase", data],
+        ["run", data, "-m", "pytest", "-q", *part["tests"]],
+        ["combine", "-q", data],
+        ["report", data, modules, "--precision=2", "--fail-under=100", "--show-missing", "--skip-covered"],
+    ]
+    return not any(status_of(python, "-m", "coverage", *step) for step in steps)  # it ends with the first that fails
 
 
 def nightly(options: list[str]) -> None:

@@ -323,13 +323,17 @@ def torn_owners(journal: Path, sound: Path, tree: str) -> set[WorkflowKey]:
 
 def middle_page(journal: Path, tree: str) -> tuple[int, int]:
     """The number of a page in the middle of a tree, and the size of pages."""
+    found = leaves(journal, tree)
+    return found[len(found) // 2]
+
+
+def leaves(journal: Path, tree: str) -> list[tuple[int, int]]:
+    """The number of every page of a tree of two levels but its root, and the size of pages."""
     with _pages(journal) as (pages, found, size):
         root = next(each for each in found if each.name == tree.encode())
         assert root.depth == 2
-        _, places = pages._page(root.root, 1)
-        page, _ = pages._page(root.root, 1)
-        at = places[len(places) // 2][0]
-        return int.from_bytes(page[at : at + 6], "little"), size
+        page, places = pages._page(root.root, 1)
+        return [(int.from_bytes(page[at : at + 6], "little"), size) for at, _ in places]
 
 
 @contextmanager

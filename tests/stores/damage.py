@@ -78,7 +78,7 @@ def root_page(journal: Path, table: bytes) -> tuple[int, int]:
             state = committed(fd, size, view.txn.id())
         assert state is not None
         pages, _, main = state
-        return next(tree.root for tree in pages.trees(main, pass_over) if tree.name == table), size
+        return next(tree.root for tree in (main, *pages.trees(main, pass_over)) if tree.name == table), size
     finally:
         os.close(fd)
         environment.close()
