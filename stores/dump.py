@@ -6,7 +6,7 @@ recovery twice leaves every record equal' (R7) is one comparison, on any backend
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .contract import Append, Damage, Frame, Mark, Obligation, Open, RunRow, Store, Summary, WorkflowKey
@@ -75,9 +75,9 @@ def write_records(target: Store, workflows: Iterable[tuple[WorkflowKey, Workflow
         batch += appends_of(key, records)
         written += 1
         if len(batch) >= _APPENDS_A_TRANSACTION:
-            _write(target, batch)
+            apply_all(target, batch)
             batch = []
-    _write(target, batch)
+    apply_all(target, batch)
     return written
 
 
@@ -90,7 +90,8 @@ def appends_of(key: WorkflowKey, records: WorkflowRecords) -> list[Append]:
     return appends
 
 
-def _write(target: Store, batch: list[Append]) -> None:
+def apply_all(target: Store, batch: Sequence[Append]) -> None:
+    """Apply a batch of which all is to be taken. Raises what refuses an append; those beside it are written then."""
     for outcome in target.apply(batch):
         if not isinstance(outcome, int):
             raise outcome

@@ -62,7 +62,7 @@ class Kin:
         if target is None or target.status in _OVER or not self._was_there_before(fold.key, str(fields[1]), target):
             return True
         name = sender_mark([fold.key.workflow_id, fields[2], ordinal])
-        return self._store.mark(WorkflowKey(fold.key.namespace, str(fields[1])), name) is not None
+        return self._store_remembers(WorkflowKey(fold.key.namespace, str(fields[1])), name)
 
     def _was_there_before(self, sender: WorkflowKey, target_id: str, target: Summary) -> bool:
         """Whether a target was known before its sender and is in its first run: else a signal may have been refused.
@@ -107,6 +107,13 @@ class Kin:
             return self._store.obligation(key, kind, row) is None
         except CorruptRecord:
             return False
+
+    def _store_remembers(self, key: WorkflowKey, name: bytes) -> bool:
+        """Whether a mark is there; one that is damaged is."""
+        try:
+            return self._store.mark(key, name) is not None
+        except CorruptRecord:
+            return True
 
     def _summary(self, key: WorkflowKey, workflow_id: object) -> Summary | None:
         """The projection of another workflow; one that is damaged is somewhere on its way, and open."""

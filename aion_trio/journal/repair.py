@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import AionError
 from ..stores import LmdbStore, StoreError
 from ..stores.contract import Append, Finding, ObligationKind, Open, Remedy, Store, WorkflowKey
-from ..stores.dump import each_frame
+from ..stores.dump import apply_all, each_frame
 from . import rows
 from .folding import Folded
 from .replacement import Beside, beside, exchange
@@ -96,9 +96,7 @@ def _rebuild(store: Store, found: list[Finding]) -> list[str]:
             store.purge([key])
         except (AionError, StoreError):
             continue  # its events are damaged: `remaining` tells of it
-        for outcome in store.apply(appends):
-            if not isinstance(outcome, int):
-                raise outcome
+        apply_all(store, appends)
         rebuilt.append(key.workflow_id)
     return rebuilt
 

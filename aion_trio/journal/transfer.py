@@ -14,6 +14,7 @@ from ..codec import decode_frame, encode_frame, from_line, to_line
 from ..errors import InvalidInputError, WorkflowAlreadyStartedError, WorkflowNotFoundError
 from ..events import Raw
 from ..stores.contract import Append, ObligationKind, Open, SequenceConflict, Store, WorkflowKey
+from ..stores.dump import apply_all
 from . import rows
 from .projection import Projection
 
@@ -82,9 +83,9 @@ def import_lines(store: Store, lines: Iterable[str]) -> WorkflowKey:
     Raises WorkflowAlreadyStartedError for an id that is there, InvalidInputError for lines that are no history.
     """
     key, raws = read_lines(lines)
-    for outcome in store.apply(import_appends(key, raws)):
-        if isinstance(outcome, SequenceConflict):
-            raise WorkflowAlreadyStartedError(f"workflow {key.workflow_id!r} is in this journal already, with {outcome.found} events")
-        if not isinstance(outcome, int):
-            raise outcome
+    try:
+        apply_all(store, import_appends(key, raws))
+    except SequenceConflict as conflict:
+        what = f"workflow {key.workflow_id!r} is in this journal already, with {conflict.found} events"
+        raise WorkflowAlreadyStartedError(what) from conflict
     return key

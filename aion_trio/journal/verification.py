@@ -81,10 +81,7 @@ def faults_of(store: Store, key: WorkflowKey, kin: Kin) -> Iterator[Finding]:
 
 
 def _summary_faults(store: Store, fold: Folded) -> Iterator[str]:
-    try:
-        summary = store.summary(fold.key)
-    except CorruptRecord:
-        return
+    summary = store.summary(fold.key)
     if summary != fold.projection.summary():
         yield f"its summary says {summary}, its events {fold.projection.summary()}"
 

@@ -17,6 +17,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 from outcome import Error, Outcome, Value
@@ -95,8 +96,7 @@ class Journal:
             self._wake.put(None)
             with trio.CancelScope(shield=True):
                 await finished.wait()
-        if fault:
-            raise fault[0]
+        raise fault[0]  # nothing else ends it but a cancellation
 
     async def append(self, item: Append) -> int:
         """Make one step durable; the new head.
@@ -273,8 +273,7 @@ class Journal:
                 data = b"".join([frame.data for frame in page.frames])
                 raws = codec.decode_frame(data, sum([frame.count for frame in page.frames]))
             except errors.AionError:  # frame by frame, so that the one that does not decode is named
-                for frame in page.frames:
-                    yield frame.first_seq, decoded(key, frame), len(frame.data)
+                yield from map(partial(_alone, key), page.frames)
             else:
                 if page.frames:
                     yield page.frames[0].first_seq, raws, len(data)
@@ -311,6 +310,11 @@ def _outcome_of(result: Applied, then: Callable[[], object] | None) -> Outcome[l
         except BaseException as error:  # it is the waiter's, not the loop's
             return Error(error)
     return Value(result)
+
+
+def _alone(key: WorkflowKey, frame: stores.Frame) -> tuple[int, list[Raw], int]:
+    """A frame as a page of its own."""
+    return frame.first_seq, decoded(key, frame), len(frame.data)
 
 
 def decoded(key: WorkflowKey, frame: stores.Frame) -> list[Raw]:

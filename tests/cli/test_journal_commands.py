@@ -47,6 +47,17 @@ def test_a_history_that_is_there_is_not_imported_again(journal: Path) -> None:
     assert "in this journal already" in refusal("journal", "import", journal, "-", given="\n".join(lines()))
 
 
+def test_empty_lines_between_events_are_passed_over(tmp_path: Path) -> None:
+    assert run("journal", "import", tmp_path / "j", "-", given="\n" + "\n\n".join(lines()) + "\n \n").exit_code == 0
+    assert run("journal", "export", tmp_path / "j", "order-1").output.splitlines() == lines()
+
+
+def test_a_history_that_no_journal_can_hold_is_refused(tmp_path: Path) -> None:
+    """J6."""
+    assert "a workflow id may have 400 bytes" in refusal("journal", "import", tmp_path / "j", "-", given="\n".join(lines(4, "x" * 401)))
+    assert data("journal", "stats", tmp_path / "j")["workflows"] == 0
+
+
 @pytest.mark.parametrize(
     "given",
     ["", "no history", lines()[1], "\n".join([lines()[0], lines()[2]]), "\n".join([*lines(1), *lines(2, "order-2")[1:]])],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,11 +91,7 @@ def test_rows_that_are_wrong_are_made_anew_from_the_events(journal: Path, damage
 def test_a_row_missing_from_an_index_is_found_and_made_anew(journal: Path) -> None:
     """Damage that the store alone can see."""
     before = records(journal)
-    env = (
-        lmdb.open(str(journal), max_dbs=10, lib_version=0)
-        if hasattr(lmdb.Environment, "lib_version")
-        else lmdb.open(str(journal), max_dbs=10)
-    )
+    env = lmdb.open(str(journal), max_dbs=10, lib_version=0)
     for name in (b"vis", b"due"):
         tree = env.open_db(name, create=False)
         with env.begin(write=True, db=tree) as txn:
@@ -104,6 +102,15 @@ def test_a_row_missing_from_an_index_is_found_and_made_anew(journal: Path) -> No
     assert data("journal", "verify", journal)["findings"] == []
     assert records(journal) == before
     assert {each["id"] for each in data("workflow", "list", "--journal", journal)} == {"order-1", "order-2"}
+
+
+def test_each_repair_keeps_the_journal_that_it_found(journal: Path) -> None:
+    kept: list[str] = []
+    for _ in range(3):
+        hurt(journal, a_wrong_run)
+        kept.append(data("journal", "repair", journal)["kept"])
+    assert [Path(each).name for each in kept] == ["j.before-repair", "j.before-repair-2", "j.before-repair-3"]
+    assert all(at("journal", "verify", each).exit_code == 1 for each in kept)
 
 
 def test_a_sound_journal_is_left_as_it_is(journal: Path, tmp_path: Path) -> None:
@@ -233,4 +240,28 @@ def test_where_names_cannot_be_exchanged_nothing_is_changed(journal: Path, monke
     before = (journal / "data.mdb").stat().st_ino
     assert "cannot be replaced" in refusal("journal", "compact", journal)
     assert (journal / "data.mdb").stat().st_ino == before
+    assert os.listdir(journal.parent) == [journal.name]
+
+
+def test_a_system_that_cannot_exchange_names_is_told_as_such(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Linux that is asked as a macOS: its library has no such call."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert "this file system cannot exchange names" in refusal("journal", "compact", journal)
+    assert os.listdir(journal.parent) == [journal.name]
+
+
+def test_a_copy_that_lacks_events_does_not_take_the_journals_place(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever made it: each head is looked at first."""
+    before = records(journal)
+    backup = LmdbStore.backup
+
+    def forgetful(store: LmdbStore, destination: Path) -> None:
+        backup(store, destination)
+        with closing(LmdbStore.open(destination)) as copy:
+            copy.purge([WorkflowKey("default", "order-2")])
+
+    monkeypatch.setattr(LmdbStore, "backup", forgetful)
+    assert "lacks events of 'order-2'; the journal is as it was" in refusal("journal", "compact", journal)
+    monkeypatch.undo()
+    assert records(journal) == before
     assert os.listdir(journal.parent) == [journal.name]

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio.stores import MemoryStore, dump
+from aion_trio.seams import TrioClock
+from aion_trio.stores import Fault, FaultyStore, MemoryStore, StoreFailed, dump
 
 from . import shop
 from .harness import cut_after, engine_on, history_of, names_of, normalised, recovered, until
@@ -127,6 +129,47 @@ async def test_a_child_of_unknown_type_is_quarantined_and_the_rest_recovers(auto
         assert engine.recovery.quarantined == ()
         assert await engine.handle("p").result() == 1008
         assert await engine.handle("f").result() == [2, 4]
+
+
+async def test_a_signal_to_a_recorded_child_waits_until_the_child_can_be_started(autojump_clock: MockClock) -> None:
+    """S2, C1: the child counts as existing, whatever keeps it from starting; its sender is not told that there is none."""
+
+    async def scenario(engine: aion.Engine) -> None:
+        await engine.start(shop.holds_child, "c", id="p")
+        assert await engine.execute(shop.sends, "c", 5, id="s") == "delivered"
+
+    parent, sender = await told(scenario, "p", "s")
+    store = MemoryStore()
+    await recovered(store, cut_after(parent, "ChildWorkflowStarted"), cut_after(sender, "SignalSent"))
+    without = [definition for definition in shop.WORKFLOWS if definition is not shop.waits]
+    async with engine_on(store, workflows=without) as engine:
+        assert engine.recovery.signals_delivered == 0
+        await trio.sleep(200)
+        assert (await names_of(engine, "s"))[-1] == "SignalSent"
+    async with engine_on(store) as engine:
+        assert await engine.handle("s").result() == "delivered"
+        assert await engine.handle("c").result() == 6
+
+
+@pytest.mark.parametrize("operation", ["history", "apply"])
+async def test_what_a_failing_disk_keeps_a_sweep_from_is_done_afterwards(operation: str, autojump_clock: MockClock) -> None:
+    """R1, R3, J3: the journal opens all the same, the report counts what was done, and the rest is done without a restart."""
+
+    async def scenario(engine: aion.Engine) -> None:
+        await engine.execute(shop.parent, 4, id="p")
+
+    (lines,) = await told(scenario, "p")
+    started: list[int] = []
+    for nth in range(1, 5):
+        store = MemoryStore()
+        await recovered(store, cut_after(lines, "ChildWorkflowStarted"))
+        faulty = FaultyStore(store)
+        faulty.plan(Fault(operation, nth=nth, error=StoreFailed("for once")))
+        async with engine_on(faulty, clock=TrioClock()) as engine:
+            started.append(engine.recovery.children_started)
+            assert await engine.handle("p").result() == 1008, nth
+            assert not engine.quarantined
+    assert set(started) == ({1} if operation == "apply" else {0, 1}), "an actor makes up for a failed commit by itself"
 
 
 async def test_a_lost_successor_is_started(autojump_clock: MockClock) -> None:

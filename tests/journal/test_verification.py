@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,12 @@ from aion_trio.codec import encode_frame
 from aion_trio.journal.rows import payload_of, row_of
 from aion_trio.journal.transfer import import_lines
 from aion_trio.journal.verification import verify_journal
-from aion_trio.stores import Append, Close, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
+from aion_trio.stores import Append, Close, LmdbStore, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
+from aion_trio.stores.lmdb_store.layout import IDENTITY, ROW, SERIAL
+from aion_trio.stores.lmdb_store.records import seal
 from tests.cli.histories import AT, lines
+
+from .harm import appends, started, trees
 
 KEY = WorkflowKey("default", "order-1")
 ACTIVITY = row_of(1, 1)
@@ -63,6 +69,25 @@ def test_a_summary_that_its_events_do_not_bear_out_is_found(store: MemoryStore) 
     assert found.startswith("its summary says")
 
 
+def test_a_wake_up_that_comes_later_than_a_timer_is_found_and_one_that_comes_earlier_is_not() -> None:
+    """T1: the deadline of a scope, which no event tells of, may ask for an earlier one."""
+    timer: list[object] = [ev.TIMER_STARTED, AT, 1, AT + 100]
+    for due, late in ((AT + 99, False), (AT + 100, False), (AT + 101, True)):
+        store = MemoryStore()
+        for append in appends(KEY, [started(), timer]):
+            store.apply([append])
+        write(store, Append(KEY, 2, opens=[Open(ObligationKind.WAKE_UP, b"", due)]))
+        told = f"WAKE_UP is due at {due}, after a timer or the time-out of its run at {AT + 100}"
+        assert findings(store) == ([told] if late else [])
+
+
+def test_a_timer_that_has_fired_asks_for_nothing() -> None:
+    store = MemoryStore()
+    for append in appends(KEY, [started(), [ev.TIMER_STARTED, AT, 1, AT + 100], [ev.TIMER_FIRED, AT + 100, 1]]):
+        store.apply([append])
+    assert findings(store) == []
+
+
 def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
     store = MemoryStore()
     import_lines(store, lines(4))
@@ -95,3 +120,19 @@ def test_a_history_without_a_start_is_a_finding() -> None:
     assert store.apply([Append(KEY, 0, encode_frame([[ev.PATCH_MARKED, AT, "more"]]), 1)]) == [1]
     (found,) = verify_journal(store)
     assert "does not begin with a start" in found.what
+
+
+def test_an_id_that_leads_to_rows_that_cannot_be_read_ends_no_search(tmp_path: Path) -> None:
+    """J7: of `order-1`, whose id leads to the rows of `order-2`; the identity of these is damaged, their events are not."""
+    with closing(LmdbStore.open(tmp_path / "j")) as store:
+        for workflow_id in ("order-1", "order-2", "order-3"):
+            import_lines(store, lines(2, workflow_id))
+        store.apply([Append(WorkflowKey("default", "order-3"), 2, closes=[Close(ObligationKind.ACTIVITY, ACTIVITY)])])
+    with trees(tmp_path / "j") as at:
+        at.turn("rows", ROW.pack(2, IDENTITY))
+        place = at.keys("ids", b"order-1")[0]
+        at.put("ids", place, seal(place, SERIAL.pack(2)))
+    with closing(LmdbStore.open(tmp_path / "j", read_only=True)) as store:
+        found = [(finding.workflow_id, finding.what) for finding in verify_journal(store)]
+    assert ("order-1", "the id does not lead to its rows") in found
+    assert ("order-3", f"ACTIVITY {ACTIVITY.hex()} has a cause in the history and is not owed") in found

@@ -11,9 +11,32 @@ import pytest
 import trio
 import trio.testing
 
-from aion_trio.errors import AppendOutcomeUnknown, JournalFullError, SequenceConflict
+from aion_trio.errors import (
+    AppendOutcomeUnknown,
+    EngineClosedError,
+    InvalidInputError,
+    JournalCorruptedError,
+    JournalFullError,
+    JournalNotWritableError,
+    PayloadTooLargeError,
+    SequenceConflict,
+    UnknownEventError,
+)
 from aion_trio.journal import Journal
-from aion_trio.stores import Append, Fault, FaultyStore, LmdbStore, MemoryStore, Store, StoreFailed, StoreFull, WorkflowKey
+from aion_trio.journal.writer import ObligationSettled
+from aion_trio.stores import (
+    Append,
+    Close,
+    Fault,
+    FaultyStore,
+    LmdbStore,
+    MemoryStore,
+    ObligationKind,
+    Store,
+    StoreFailed,
+    StoreFull,
+    WorkflowKey,
+)
 
 EVENT = b"\x83\x0e\x01\x02"  # a TimerFired
 
@@ -35,7 +58,12 @@ def threaded(store: Store) -> FaultyStore:
 
 @asynccontextmanager
 async def running(store: Store) -> AsyncIterator[Journal]:
-    journal = Journal(store)
+    async with running_again(Journal(store)) as journal:
+        yield journal
+
+
+@asynccontextmanager
+async def running_again(journal: Journal) -> AsyncIterator[Journal]:
     async with trio.open_nursery() as nursery:
         await nursery.start(journal.run)
         yield journal
@@ -163,6 +191,103 @@ async def test_a_queued_append_can_be_withdrawn_and_one_on_its_way_completes() -
             gate.set()
         await journal.append(append("later"))
     assert (head(store.inner, "on-its-way"), head(store.inner, "queued"), head(store.inner, "later")) == (1, 0, 1)
+
+
+async def test_an_append_that_comes_as_the_writer_is_about_to_rest_is_not_left_behind() -> None:
+    """It has looked at the queue and found nothing, and has not said yet that it rests: nobody wakes it."""
+    looked, gate = threading.Event(), threading.Event()
+    async with running(threaded(MemoryStore())) as journal:
+        take = journal._take_batch
+
+        def slow_to_rest() -> object:
+            batch = take()
+            if not batch and not gate.is_set():
+                looked.set()
+                gate.wait()
+            return batch
+
+        journal._take_batch = slow_to_rest  # type: ignore[method-assign,assignment]
+        await journal.append(append("a"))
+        await trio.to_thread.run_sync(looked.wait)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.append, append("a", 1))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            gate.set()
+            with trio.fail_after(5):
+                while journal.appends < 2:
+                    await trio.lowlevel.checkpoint()
+
+
+async def test_a_writer_that_does_not_get_its_store_open_again_fails_and_the_next_one_begins_with_that() -> None:
+    """J3: whoever waited is told that nothing is known; the one who runs the journal hears why, and runs it again."""
+    store = threaded(MemoryStore())
+    journal = Journal(store)
+    failing = pytest.RaisesGroup(pytest.RaisesExc(StoreFailed, match="still failing"))
+    store.plan(Fault("apply", error=StoreFailed("EIO on sync"), after=True), Fault("reopen", error=StoreFailed("still failing")))
+    with failing:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(journal.run)
+            with pytest.raises(AppendOutcomeUnknown, match="writer failed"):
+                await journal.append(append("a"))
+            await trio.sleep_forever()
+    store.plan(Fault("reopen", error=StoreFailed("still failing")))
+    with failing:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(journal.run)
+    async with running_again(journal):
+        assert store.calls["reopen"] == 3
+        assert (journal.head(WorkflowKey("default", "a")), await journal.append(append("b"))) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (Append(WorkflowKey("default", "x" * 401), 0, EVENT, 1), PayloadTooLargeError),
+        (Append(WorkflowKey("default", "\ud800"), 0, EVENT, 1), InvalidInputError),
+        (Append(WorkflowKey("default", "a"), 0, EVENT, 1, closes=[Close(ObligationKind.STEP, b"", required=True)]), ObligationSettled),
+    ],
+    ids=["too large", "invalid", "settled"],
+)
+async def test_a_refusal_of_the_store_is_told_in_the_engines_words(store: FaultyStore, item: Append, told: type[Exception]) -> None:
+    async with running(store) as journal:
+        with pytest.raises(told):
+            await journal.append(item)
+        assert await journal.append(append("a")) == 1
+
+
+async def test_a_store_that_may_not_be_written_or_was_closed_says_so_in_the_engines_words(tmp_path: Path) -> None:
+    LmdbStore.open(tmp_path / "journal").close()
+    reader = LmdbStore.open(tmp_path / "journal", read_only=True)
+    async with running(reader) as journal:
+        with pytest.raises(JournalNotWritableError):
+            await journal.append(append("a"))
+    reader.close()
+    with pytest.raises(EngineClosedError, match="block has been left"):
+        journal.head(WorkflowKey("default", "a"))
+
+
+async def test_events_that_cannot_be_decoded_are_told_with_their_place_and_those_before_them_are_read(store: FaultyStore) -> None:
+    """J7: the frames of a page are decoded at once, and one by one where that fails."""
+    key, unknown = WorkflowKey("default", "a"), b"\x83\x18\xfa\x00\x00"
+    async with running(store) as journal:
+        for seq, (frame, count) in enumerate([(EVENT, 1), (EVENT, 1), (b"no events", 1)]):
+            await journal.append(Append(key, seq, frame, count))
+        pages = journal.pages(key)
+        assert [next(pages)[0], next(pages)[0]] == [1, 2]
+        with pytest.raises(JournalCorruptedError, match="the events from 3 cannot be decoded") as caught:
+            next(pages)
+        assert (caught.value.workflow_id, caught.value.seq) == ("a", 3)
+        await journal.append(Append(WorkflowKey("default", "b"), 0, unknown, 1))
+        with pytest.raises(UnknownEventError, match="workflow 'b', events from 1"):
+            list(journal.pages(WorkflowKey("default", "b")))
+
+
+async def test_an_event_is_found_by_its_number_or_is_none(store: FaultyStore) -> None:
+    key = WorkflowKey("default", "a")
+    async with running(store) as journal:
+        await journal.append(Append(key, 0, EVENT + b"\x83\x0e\x02\x03", 2))
+        assert [journal.event(key, seq) for seq in range(4)] == [None, [14, 1, 2], [14, 2, 3], None]
+        assert list(journal.pages(key, 3)) == []
 
 
 async def test_a_stopped_journal_leaves_no_thread_behind() -> None:
