@@ -120,6 +120,7 @@ def coverage(parts: list[str]) -> None:
     import tomllib  # here, since an older Python has none and is told so in a sentence
 
     bin_dir = open_venv(ROOT / ".check" / "venv", set_up_tools)
+    os.environ["PYTHONPATH"] = str(ROOT)  # for the programs that tests start: the tree, not what is installed
     listed = tomllib.loads(PROJECT.read_text())["tool"]["aion-coverage"]
     failed = [name for name in parts or listed if not is_covered(bin_dir / "python", name, listed[name])]
     sys.exit(f"not covered: {', '.join(failed)}" if failed else 0)

@@ -191,13 +191,12 @@ class Population:
     async def sweep(self) -> None:
         """Let go, for ever, of those that have been idle for long enough."""
         while True:
-            if not self.idle:
+            while not self.idle:  # also again, for who was idle may have been written to at once
                 self._stir = trio.Event()
                 await self._stir.wait()
                 self._stir = None
-            if self.idle:
-                await trio.sleep_until(self._due(next(iter(self.idle))))
-                self._let_go_due(trio.current_time())
+            await trio.sleep_until(self._due(next(iter(self.idle))))
+            self._let_go_due(trio.current_time())
 
     def _due(self, cell: Cell) -> float:
         return cell.since + self.rules.idle_after

@@ -245,3 +245,44 @@ async def test_a_starting_child_may_change_a_supervisor_that_does_not_wait_for_i
             assert (supervisor["a"], list(other)) == ("", ["aide"])
             supervisor.stop()
         other.stop()
+
+
+async def test_a_stop_cuts_an_addition_short_and_refuses_those_behind_it(autojump_clock: MockClock) -> None:
+    async def never_ready(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep_forever()
+
+    async def refused(child: Child) -> None:
+        with pytest.raises(ActorStopped):
+            await supervisor.add(child)
+
+    async with open_supervisor(Child("first", forever)) as supervisor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(refused, Child("slow", never_ready))
+            await wait_all_tasks_blocked()
+            nursery.start_soon(refused, Child("behind", forever))
+            await wait_all_tasks_blocked()
+            assert list(supervisor) == ["first", "slow"]
+            supervisor.stop()
+    assert list(supervisor) == ["first"]
+
+
+async def test_a_failure_that_a_stop_overtakes_was_told_and_is_not_answered_any_more(autojump_clock: MockClock) -> None:
+    """The supervisor waits for another child to start, and has not come to it."""
+    recorder = Recorder()
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep_forever()
+
+    async with open_supervisor(Child("fails", failing(9, after=1), backoff=PROMPT), instruments=[recorder]) as supervisor:
+        async with trio.open_nursery() as nursery:
+
+            async def add() -> None:
+                with pytest.raises(ActorStopped):
+                    await supervisor.add(Child("slow", slow))
+
+            nursery.start_soon(add)
+            await trio.sleep(2)
+            assert supervisor.handle("fails").state == "waiting"
+            supervisor.stop()
+    assert recorder.of("exited") == [("fails", "raised"), ("slow", "stopped")] and recorder.of("restarting") == []
+    assert supervisor.handle("fails").state == "done"

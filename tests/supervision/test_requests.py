@@ -291,25 +291,30 @@ async def test_a_request_that_lies_with_two_is_settled_by_the_one_who_answers(au
     """Whoever is not its actor may have sent it on as well; the end of the other then says nothing."""
     slow, quick = Mailbox[Length](), Mailbox[Length]()
     request = Length("three")
+    answers: list[int] = []
 
     async def dies_with_it(*, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
+        await trio.sleep(1)
         await slow.receive()
         await trio.sleep(5)
         raise ValueError("too late to matter")
 
-    answers: list[int] = []
+    async def answers_later(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(2)
+        (await quick.receive()).reply(5)
 
     async def ask() -> None:
         answers.append(await slow.address.ask(request))
 
-    children = [Child("quick", measure, (quick,), mailbox=quick), Child("slow", dies_with_it, mailbox=slow, restart=Restart.TEMPORARY)]
+    children = [Child("quick", answers_later, mailbox=quick), Child("slow", dies_with_it, mailbox=slow, restart=Restart.TEMPORARY)]
     async with open_supervisor(*children, instruments=[]) as supervisor:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
-            await trio.lowlevel.checkpoint()
+            await wait_all_tasks_blocked()
             quick.address.send_nowait(request)
-            await trio.sleep(1)
+            await trio.sleep(3)
             assert answers == [5]
         assert (await supervisor.handle("slow").exited()).how == "raised"
         supervisor.stop()

@@ -96,9 +96,26 @@ async def test_a_key_that_is_set_aside_is_logged(autojump_clock: MockClock, capl
         raise ValueError("poison")
 
     async with open_directory(broken, name="d", budget=Budget(0, 1.0)) as directory:
-        await directory.send("k", 1)
+        for number in (1, 2):
+            directory.send_nowait("k", number)
         await trio.sleep(1)
-    assert "d/k is quarantined: it failed too often, last with ValueError('poison')" in [record.getMessage() for record in caplog.records]
+    assert [record.getMessage() for record in caplog.records] == [
+        "d/k failed after 0.000 s",
+        "d/k is quarantined: it failed too often, last with ValueError('poison')",
+        "d/k will never receive 2",
+    ]
+
+
+async def test_a_child_that_does_not_end_is_logged_with_where_it_waits(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    async def wedged(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1.5)
+
+    async with open_supervisor(Child("wedged", wedged, shutdown=0)) as supervisor:
+        supervisor.stop()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("supervisor/wedged was cancelled 1.0 s ago and has not ended; it waits here:") and ".wedged\n" in told
 
 
 async def test_a_tree_that_is_being_stopped_says_so(autojump_clock: MockClock) -> None:
