@@ -55,9 +55,10 @@ def deliver_from(turn: Turn, message: DeliverFrom) -> None:
 def _awaited_as_child(turn: Turn) -> bool:
     """Whether somebody recorded this id as a child that has not started yet: then it counts as existing."""
     journal, after = turn.services.journal, None
+    namespace, workflow_id = turn.record.key
     while True:
         rows = journal.obligations(ObligationKind.CHILD_START, after=after)
-        if any(fields_of(row.payload)[1] == turn.record.key.workflow_id for row in rows):
+        if any(row.key.namespace == namespace and fields_of(row.payload)[1] == workflow_id for row in rows):
             return True
         if not rows:
             return False

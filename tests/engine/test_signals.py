@@ -15,7 +15,7 @@ from aion_trio.stores import MemoryStore
 
 from . import shop
 from .evidence import only, owed, quiet, records
-from .harness import engine_on, names_of
+from .harness import cut_after, engine_on, names_of, recovered
 from .listeners import WORKFLOWS, collects, note, opened, starts_late
 
 # ---- signals
@@ -185,6 +185,30 @@ async def test_a_signal_to_a_closed_or_missing_workflow_raises_at_the_sender_and
             await engine.handle("nobody").describe()
         await quiet(store)
         assert owed(store) == []
+
+
+async def test_a_child_that_is_still_to_start_next_door_is_not_who_is_meant(autojump_clock: MockClock) -> None:
+    """S2: ids are a namespace's own; a signal does not wait for a child of the same id that another namespace has recorded."""
+
+    @aion.workflow
+    async def family() -> int:
+        return await (await durable.start_child(shop.double, 4, id="kid")).result()
+
+    @aion.workflow
+    async def writes() -> str:
+        try:
+            await durable.signal_workflow("kid", note, "hello")
+        except aion.SignalNotDeliveredError:
+            return "nobody there"
+        return "delivered"
+
+    async with engine_on(MemoryStore(), workflows=[family, shop.double]) as engine:
+        await engine.execute(family, id="f")
+        history = await engine.export_history("f")
+    store = MemoryStore()
+    await recovered(store, cut_after(history, "ChildWorkflowStarted"), workflows=[family, shop.double], namespace="next door")
+    async with engine_on(store, workflows=[writes, shop.double]) as engine:
+        assert await engine.execute(writes) == "nobody there"
 
 
 async def test_a_signal_outlives_its_sender(autojump_clock: MockClock) -> None:
