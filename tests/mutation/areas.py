@@ -16,21 +16,11 @@ AREAS: dict[str, tuple[str, ...]] = {
     "journal": (
         "tests/journal",
         "tests/cli/test_repair.py",
-        "tests/engine/test_rows_follow_from_events.py",
-        "tests/engine/test_chains.py",
-        "tests/engine/test_children.py",
-        "tests/engine/test_starting.py",
-        "tests/engine/test_store_faults.py",
+        "tests/cli/test_journal_commands.py",
+        "tests/engine",
+        "tests/mutation/test_recovery.py",
     ),
-    "recovery": (
-        "tests/engine/test_recovery_windows.py",
-        "tests/engine/test_chains.py",
-        "tests/engine/test_children.py",
-        "tests/engine/test_quarantine.py",
-        "tests/engine/test_signals.py",
-        "tests/engine/test_faults.py",
-        "tests/engine/test_timers.py",
-    ),
+    "recovery": ("tests/engine",),
     "supervision": ("tests/supervision",),
     "stores": ("tests/stores",),
 }
@@ -38,7 +28,15 @@ AREAS: dict[str, tuple[str, ...]] = {
 
 Tests that belong to one area alone may lie in `tests/mutation/test_AREA.py`."""
 
-LEFT_OUT = ("test_lmdb_soak.py", "test_chapter.py", "test_simulation.py", "test_random_programs.py")
+LEFT_OUT = (
+    "test_chapter.py",
+    "test_crash_on_disk.py",
+    "test_five_thousand_queued_activities",
+    "test_lmdb_soak.py",
+    "test_processes.py",
+    "test_random_programs.py",
+    "test_simulation.py",
+)
 """Tests that take long and prove what others prove in less time."""
 
 
