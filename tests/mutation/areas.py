@@ -8,6 +8,16 @@ from tests.project.tree import TREE as ROOT
 
 from .places import Mutant, Source
 
+_RESTARTS = tuple(
+    f"tests/engine/test_{name}.py"
+    for name in (
+        "bad_input", "between_runs", "chains", "children", "collector", "crash_exploration", "damaged_rows", "failed_incarnations", "faults",
+        "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine", "recovery_windows", "retries", "rows_follow_from_events",
+        "signals", "starting", "store_faults", "timers",
+    )
+)  # fmt: skip
+"""What is done and undone by restarts, faults of the store and messages between workflows."""
+
 AREAS: dict[str, tuple[str, ...]] = {
     "events": ("tests/history", "tests/codec/test_frames.py", "tests/codec/test_lines.py"),
     "codec": ("tests/codec",),
@@ -17,10 +27,10 @@ AREAS: dict[str, tuple[str, ...]] = {
         "tests/journal",
         "tests/cli/test_repair.py",
         "tests/cli/test_journal_commands.py",
-        "tests/engine",
         "tests/mutation/test_recovery.py",
+        *_RESTARTS,
     ),
-    "recovery": ("tests/engine",),
+    "recovery": _RESTARTS,
     "supervision": ("tests/supervision",),
     "stores": ("tests/stores",),
 }
@@ -30,10 +40,7 @@ Tests that belong to one area alone may lie in `tests/mutation/test_AREA.py`."""
 
 LEFT_OUT = (
     "test_chapter.py",
-    "test_crash_on_disk.py",
-    "test_five_thousand_queued_activities",
     "test_lmdb_soak.py",
-    "test_processes.py",
     "test_random_programs.py",
     "test_simulation.py",
 )
