@@ -11,9 +11,9 @@ from .places import Mutant, Source
 _RESTARTS = tuple(
     f"tests/engine/test_{name}.py"
     for name in (
-        "bad_input", "between_runs", "chains", "children", "collector", "crash_exploration", "damaged_rows", "failed_incarnations", "faults",
-        "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine", "recovery_windows", "retries", "rows_follow_from_events",
-        "signals", "starting", "store_faults", "timers",
+        "bad_input", "between_runs", "chains", "children", "collector", "crash_exploration", "damaged_rows",
+        "failed_incarnations", "faults", "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine",
+        "recovery_windows", "retries", "rows_follow_from_events", "signals", "starting", "store_faults", "timers",
     )
 )  # fmt: skip
 """What is done and undone by restarts, faults of the store and messages between workflows."""
@@ -38,12 +38,7 @@ AREAS: dict[str, tuple[str, ...]] = {
 
 Tests that belong to one area alone may lie in `tests/mutation/test_AREA.py`."""
 
-LEFT_OUT = (
-    "test_chapter.py",
-    "test_lmdb_soak.py",
-    "test_random_programs.py",
-    "test_simulation.py",
-)
+LEFT_OUT = ("test_lmdb_soak.py", "test_chapter.py", "test_simulation.py", "test_random_programs.py")
 """Tests that take long and prove what others prove in less time."""
 
 
