@@ -31,6 +31,7 @@ ARGUMENTS = [
     "-s",
     "-p",
     "no:cacheprovider",
+    "--assert=plain",  # the hook that rewrites assertions would import modules of an installed plugin's package before `Finder` does
     "-o",
     "timeout=0",
     "--hypothesis-profile=mutation",

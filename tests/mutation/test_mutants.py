@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -93,6 +94,21 @@ def test_a_child_says_what_came_of_it() -> None:
     assert forked(lambda: os._exit(3), limit) == DIED
     assert forked(lambda: time.sleep(30), limit) == HUNG
     assert forked(lambda: signal.raise_signal(signal.SIGPROF), limit) == HUNG
+
+
+TRIED_ANEW = """
+from tests.mutation.areas import mutants_of
+from tests.mutation.session import failure_anew, prepare
+prepare()
+(mutant,) = [each for each in mutants_of("kernel") if each.name.endswith("scopes:-: constant: 1000000 -> 1000001")]
+test = "tests/kernel/test_alarms.py::test_seconds_are_whole_microseconds_to_the_nearest[1.0-1000000]"
+print("first failure:", failure_anew(mutant, [test]))
+"""
+
+
+def test_what_runs_at_import_is_tried_in_a_process_that_imports_the_fault() -> None:
+    said = subprocess.run([sys.executable, "-c", TRIED_ANEW], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "first failure: tests/kernel/test_alarms.py::test_seconds_are_whole" in said
 
 
 def test_a_record_outlives_the_process_and_the_later_trial_counts(tmp_path: Path) -> None:
