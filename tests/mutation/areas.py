@@ -11,7 +11,7 @@ from .places import Mutant, Source
 _RESTARTS = tuple(
     f"tests/engine/test_{name}.py"
     for name in (
-        "bad_input", "between_runs", "chains", "children", "collector", "crash_exploration", "damaged_rows",
+        "bad_input", "between_runs", "chains", "children", "collector", "courier", "crash_exploration", "damaged_rows",
         "failed_incarnations", "faults", "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine",
         "recovery_windows", "retries", "rows_follow_from_events", "signals", "starting", "store_faults", "timers",
     )
@@ -28,7 +28,15 @@ AREAS: dict[str, tuple[str, ...]] = {
         "tests/cli/test_repair.py",
         "tests/cli/test_journal_commands.py",
         "tests/mutation/test_recovery.py",
-        *_RESTARTS,
+        "tests/engine/test_chains.py",
+        "tests/engine/test_children.py",
+        "tests/engine/test_damaged_rows.py",
+        "tests/engine/test_faults.py",
+        "tests/engine/test_full_disk.py",
+        "tests/engine/test_rows_follow_from_events.py",
+        "tests/engine/test_signals.py",
+        "tests/engine/test_starting.py",
+        "tests/engine/test_store_faults.py",
     ),
     "recovery": _RESTARTS,
     "supervision": ("tests/supervision",),
