@@ -71,16 +71,18 @@ async def test_whose_cause_cannot_be_read_is_listed_and_logged(autojump_clock: M
     assert "workflow 'p' could not be recovered: event 2 is damaged" in caplog.text
 
 
-async def test_a_commit_of_unknown_outcome_at_boot_sets_nobody_aside(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("error", [StoreFailed("the disk answered with an error"), RuntimeError("a fault of ours")], ids=type)
+async def test_what_fails_for_once_at_boot_sets_nobody_aside(error: Exception, autojump_clock: MockClock) -> None:
     """R8, J3: the run is woken again, and goes on."""
     store = MemoryStore()
     async with engine_on(store) as engine:
         await engine.start(shop.sleeps, 10.0, id="s")
     await trio.sleep(60)
     faulty = FaultyStore(store)
-    faulty.plan(Fault("apply", error=StoreFailed("the disk answered with an error")))
+    faulty.plan(Fault("apply", error=error))
     async with engine_on(faulty, clock=TrioClock()) as engine:
         assert engine.recovery.quarantined == ()
+        assert engine.quarantined == {}
         with trio.fail_after(60):
             assert await engine.handle("s").result() == "rested"
 
