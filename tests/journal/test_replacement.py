@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from aion_trio.errors import AionError, JournalNotWritableError
-from aion_trio.journal import replacement
+from aion_trio.journal import repair, replacement
 from aion_trio.journal.repair import repair_journal
 from aion_trio.journal.replacement import beside, compact_journal, exchange
 from aion_trio.journal.transfer import import_lines
-from aion_trio.stores import Append, LmdbStore, StoreLocked, dump
+from aion_trio.stores import Append, LmdbStore, SequenceConflict, StoreLocked, dump
 from tests.cli.histories import KEY, lines
 
 
@@ -147,3 +147,15 @@ def test_a_system_without_the_call_says_so(tmp_path: Path, monkeypatch: pytest.M
 def test_an_exchange_that_the_system_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(JournalNotWritableError, match=os.strerror(errno.ENOENT)):
         exchange(tmp_path / "one", tmp_path / "other")
+
+
+def test_a_history_that_cannot_be_written_anew_leaves_the_journal_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J1: what the copy refuses goes up, and the copy does not take the journal's place."""
+    journal = made(tmp_path / "j")
+    hurt(journal)
+    before = records(journal)
+    monkeypatch.setattr(repair, "rebuilt_appends", lambda _, key: [Append(key, 7)])
+    with pytest.raises(SequenceConflict):
+        repair_journal(journal)
+    assert records(journal) == before
+    assert list(tmp_path.iterdir()) == [journal]
