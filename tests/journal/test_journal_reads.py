@@ -13,6 +13,7 @@ from aion_trio.codec import encode_frame
 from aion_trio.errors import JournalCorruptedError, UnknownEventError
 from aion_trio.events import Raw
 from aion_trio.journal import Journal
+from aion_trio.journal.writer import ObligationSettled
 from aion_trio.stores import (
     Append,
     CorruptRecord,
@@ -65,7 +66,7 @@ def store() -> MemoryStore:
         (StoreNotWritable("read only"), errors.JournalNotWritableError, {}),
         (CorruptRecord("torn", "w", 7), errors.JournalCorruptedError, {"workflow_id": "w", "seq": 7}),
         (StoreFailed("EIO"), errors.AppendOutcomeUnknown, {}),
-        (ObligationGone("settled"), errors.AionError, {}),
+        (ObligationGone("settled"), ObligationSettled, {}),
     ],
     ids=lambda case: type(case).__name__ if isinstance(case, StoreError) else "",
 )
