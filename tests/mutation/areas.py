@@ -40,7 +40,13 @@ AREAS: dict[str, tuple[str, ...]] = {
     ),
     "recovery": _RESTARTS,
     "supervision": ("tests/supervision",),
-    "stores": ("tests/stores",),
+    "stores": (
+        "tests/stores",
+        "tests/journal/test_all_damage.py",
+        "tests/journal/test_damage_told_once.py",
+        "tests/journal/test_torn_pages.py",
+        "tests/cli/test_repair.py",
+    ),
 }
 """An area is a module or a package of aion_trio; its tests are files and directories.
 

@@ -1,0 +1,149 @@
+"""Ends of runs, stops of what is nested, and what a person reads of a hung tree."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
+
+from aion_trio.supervision import (
+    ActorStopped,
+    Backoff,
+    Child,
+    LinkBroken,
+    Mailbox,
+    Restart,
+    StartFailed,
+    linked,
+    open_directory,
+    open_supervisor,
+    watch,
+)
+
+from .scenes import PROMPT, Recorder, forever
+
+
+async def test_the_stop_of_a_directory_in_a_child_drains_too(autojump_clock: MockClock) -> None:
+    """As of a nested supervisor: the child is not cancelled before the last actor has ended."""
+    done: list[int] = []
+
+    async def slow(key: str, mailbox: Mailbox[int]) -> None:
+        async for number in mailbox:
+            await trio.sleep(1)
+            done.append(number)
+
+    async def team(*, task_status: trio.TaskStatus[object]) -> None:
+        async with open_directory(slow, grace=0) as directory:
+            task_status.started(directory)
+            await trio.sleep_forever()
+
+    async with open_supervisor(Child("team", team, shutdown=10)) as supervisor:
+        for number in range(3):
+            await supervisor["team"].send("k", number)
+        supervisor.stop()
+    assert done == [0, 1, 2]
+    assert trio.current_time() == pytest.approx(3)
+
+
+async def test_a_run_that_returns_before_it_has_started_has_failed(autojump_clock: MockClock) -> None:
+    """Also later: its end is told as a failure, and a transient child is run again."""
+    runs: list[int] = []
+
+    async def returns_the_second_time(*, task_status: trio.TaskStatus[None]) -> None:
+        runs.append(len(runs) + 1)
+        if len(runs) == 2:
+            return
+        task_status.started()
+        await trio.sleep(1)
+        if len(runs) == 1:
+            raise ValueError
+
+    recorder = Recorder()
+    child = Child("c", returns_the_second_time, backoff=PROMPT)
+    async with open_supervisor(child, instruments=[recorder]) as supervisor:
+        with watch(supervisor.handle("c")) as exits:
+            ends = [await exits.receive() for _ in range(3)]
+    assert runs == [1, 2, 3]
+    assert [exit.how for exit in ends] == ["raised", "raised", "returned"]
+    assert isinstance(ends[1].error, StartFailed)
+    assert recorder.of("exited") == [("c", "raised"), ("c", "raised"), ("c", "returned")]
+
+
+async def test_a_link_is_broken_by_the_end_of_the_run_that_it_was_made_to(autojump_clock: MockClock) -> None:
+    """Whatever ends while the block cleans up."""
+
+    async def short(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(1)
+        raise ValueError(trio.current_time())
+
+    async with open_supervisor(Child("c", short, backoff=PROMPT), instruments=[]) as supervisor:
+        with pytest.raises(LinkBroken) as caught:
+            with linked(supervisor.handle("c")):
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await trio.sleep(1.5)
+        supervisor.stop()
+    assert caught.value.exit.at == pytest.approx(1)
+
+
+async def test_an_order_that_is_refused_is_a_checkpoint_like_any_other(autojump_clock: MockClock) -> None:
+    async def slow_to_end(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(5)
+
+    async with open_supervisor(Child("c", slow_to_end, shutdown=0)) as supervisor:
+        supervisor.stop()
+        await wait_all_tasks_blocked()
+        with assert_checkpoints(), pytest.raises(ActorStopped, match="is stopping"):
+            await supervisor.add(Child("more", forever))
+
+
+async def test_a_hung_childs_stack_shows_its_tasks_below_it(autojump_clock: MockClock) -> None:
+    """The tasks of its nurseries further in, by name."""
+
+    async def wedged(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                for name in ("second", "first"):
+                    nursery.start_soon(trio.sleep, 1.5, name=name)
+
+    recorder = Recorder()
+    async with open_supervisor(Child("wedged", wedged, shutdown=0), instruments=[recorder]) as supervisor:
+        supervisor.stop()
+    ((_, waited, stack),) = recorder.of("unresponsive")
+    assert waited == 1
+    heads = [line for line in stack.splitlines() if not line.lstrip().startswith("File ")]
+    assert heads == ["supervisor/wedged:", "  first:", "  second:"]
+    places = [line for line in stack.splitlines() if line.lstrip().startswith("File ")]
+    assert all(place.startswith(("  File ", "    File ")) for place in places)
+    assert sum("in sleep" in place and place.startswith("    File ") for place in places) >= 2
+
+
+def test_a_row_of_restarts_may_be_broken_by_any_run() -> None:
+    assert Backoff(reset_after=0).reset_after == 0
+    with pytest.raises(ValueError, match="reset_after >= 0"):
+        Backoff(reset_after=-0.1)
+
+
+async def test_a_row_that_any_run_breaks_never_grows(autojump_clock: MockClock) -> None:
+    """The back-off after each run is the first."""
+
+    async def fails(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(1)
+        raise ValueError
+
+    recorder = Recorder()
+    child = Child("c", fails, restart=Restart.PERMANENT, backoff=Backoff(initial=0.5, jitter=0, reset_after=0))
+    async with open_supervisor(child, instruments=[recorder]) as supervisor:
+        await trio.sleep(5)
+        supervisor.stop()
+    assert recorder.of("restarting") == [("c", 1)] * 3
