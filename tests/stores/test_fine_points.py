@@ -12,7 +12,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from aion_trio.stores import Append, CorruptRecord, LmdbStore, Mark, Store, StoreFailed, StoreFormatError, StoreFull, StoreLocked
+from aion_trio.stores import Append, CorruptRecord, LmdbStore, Mark, Store, StoreFailed, StoreFormatError, StoreFull, StoreLocked, Summary
 from aion_trio.stores.lmdb_store.environment import Environment
 from aion_trio.stores.lmdb_store.layout import (
     EVENTS,
@@ -50,6 +50,11 @@ def test_any_row_makes_an_id_known(rows: dict[str, object], store: Store) -> Non
     """H2: rows may come before the first event."""
     assert store.apply([replace(Append(key(), 0), **rows)]) == [0]  # type: ignore[arg-type]
     assert list(store.keys().keys) == [key()]
+
+
+def test_a_summary_says_of_itself_that_the_run_is_open_and_stands_alone() -> None:
+    found = Summary("checkout", 1, 1, b"r" * 16, 1, 1, 5)
+    assert (found.closed_us, found.head, found.parent_id, found.attributes) == (0, 0, "", {})
 
 
 # ---- opening

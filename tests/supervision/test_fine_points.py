@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import trio
 from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
@@ -12,6 +14,8 @@ from aion_trio.supervision import (
     Child,
     LinkBroken,
     Mailbox,
+    NotAnswered,
+    Request,
     Restart,
     StartFailed,
     linked,
@@ -147,3 +151,70 @@ async def test_a_row_that_any_run_breaks_never_grows(autojump_clock: MockClock) 
         await trio.sleep(5)
         supervisor.stop()
     assert recorder.of("restarting") == [("c", 1)] * 3
+
+
+async def test_an_actor_shows_what_it_has_open_and_no_more(autojump_clock: MockClock) -> None:
+    """Of two trees of its own, the one that it has left is not part of the picture."""
+
+    async def leads(key: str, mailbox: Mailbox[str]) -> None:
+        async with open_supervisor(Child("first", forever)) as first:
+            await mailbox.receive()
+            async with open_supervisor(Child("second", forever)) as second:
+                await mailbox.receive()
+                second.stop()
+            await mailbox.receive()
+            first.stop()
+        await mailbox.receive()
+
+    async with open_directory(leads) as directory:
+        shown: list[list[str]] = []
+        for _ in range(4):
+            await directory.send("k", "go on")
+            await wait_all_tasks_blocked()
+            shown += [[node.name for node in actor.children] for actor in directory.snapshot().children]
+    assert shown == [["first", "second"], ["first"], []]
+
+
+@dataclass(frozen=True)
+class Question(Request[str]):
+    """Whatever it is."""
+
+
+async def test_a_request_that_is_handed_on_urgently_is_the_next_ones_business(autojump_clock: MockClock) -> None:
+    """Who has it in hand when its run ends answers for it, and not who had it before."""
+    front, back = Mailbox[Request[str]](), Mailbox[Request[str]]()
+
+    async def hands_on(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        back.address.send_nowait(await front.receive(), urgent=True)
+
+    async def dies(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await back.receive()
+        await trio.sleep(1)
+        raise ValueError
+
+    children = [Child("front", hands_on, mailbox=front), Child("back", dies, mailbox=back, restart=Restart.TEMPORARY)]
+    async with open_supervisor(*children, instruments=[]) as supervisor:
+        with pytest.raises(NotAnswered, match="supervisor/back ended with this request in hand"):
+            await front.address.ask(Question())
+        assert trio.current_time() == pytest.approx(1)
+        supervisor.stop()
+
+
+async def test_a_restart_that_fails_at_once_is_answered_though_the_body_has_left(autojump_clock: MockClock) -> None:
+    """Leaving waits until all have ended for good."""
+    runs: list[int] = []
+
+    async def starts_at_the_third_time(*, task_status: trio.TaskStatus[None]) -> None:
+        runs.append(len(runs) + 1)
+        if len(runs) == 2:
+            raise ValueError("not yet")
+        task_status.started()
+        await trio.sleep(1)
+        if len(runs) == 1:
+            raise ValueError("once")
+
+    async with open_supervisor(Child("c", starts_at_the_third_time, backoff=PROMPT), instruments=[]):
+        pass
+    assert runs == [1, 2, 3]
