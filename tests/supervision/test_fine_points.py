@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from random import Random
+from typing import Any
 
 import pytest
 import trio
@@ -10,21 +13,26 @@ from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from aion_trio.supervision import (
     ActorStopped,
+    AutoShutdown,
     Backoff,
+    Budget,
     Child,
+    GaveUp,
     LinkBroken,
     Mailbox,
     NotAnswered,
     Request,
     Restart,
     StartFailed,
+    Strategy,
     linked,
     open_directory,
     open_supervisor,
+    supervise,
     watch,
 )
 
-from .scenes import PROMPT, Recorder, forever
+from .scenes import PROMPT, Recorder, failing, forever
 
 
 async def test_the_stop_of_a_directory_in_a_child_drains_too(autojump_clock: MockClock) -> None:
@@ -218,3 +226,30 @@ async def test_a_restart_that_fails_at_once_is_answered_though_the_body_has_left
     async with open_supervisor(Child("c", starts_at_the_third_time, backoff=PROMPT), instruments=[]):
         pass
     assert runs == [1, 2, 3]
+
+
+async def test_a_supervisor_that_is_a_task_does_as_it_was_told(autojump_clock: MockClock) -> None:
+    """Name, strategy, back-off's randomness, budget and instruments are those of a block."""
+
+    class Drawn(Random):
+        def uniform(self, a: float, b: float) -> float:
+            return 2.0
+
+    recorder = Recorder()
+    children = [Child("a", failing(math.inf, after=1), backoff=Backoff(initial=0.5)), Child("b", forever)]
+    options: dict[str, Any] = {"strategy": Strategy.ONE_FOR_ALL, "budget": Budget(1, 100.0), "random": Drawn(), "name": "team"}
+    with pytest.raises(GaveUp, match=r"^team: more than 1 restarts in 100 s$"):
+        await supervise(*children, instruments=[recorder], **options)
+    assert recorder.of("started") == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert trio.current_time() == pytest.approx(1 + 2 * 0.5 + 1)
+
+
+async def test_a_supervisor_that_is_a_task_may_stop_by_itself(autojump_clock: MockClock) -> None:
+    async def ends(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(1)
+
+    children = [Child("a", ends, significant=True), Child("b", forever)]
+    with trio.fail_after(10):
+        await supervise(*children, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT, instruments=[])
+    assert trio.current_time() == pytest.approx(1)
