@@ -201,3 +201,24 @@ def test_a_run_with_a_time_out_has_a_deadline_from_its_start() -> None:
     timed[11] = 500
     assert after(timed)[0].deadline_us == AT + 500
     assert after(started())[0].deadline_us is None
+
+
+def test_a_childs_closing_closes_what_is_owed_for_it() -> None:
+    """J9: its start, and the request to cancel it if there was one."""
+    child: Raw = [ev.CHILD_WORKFLOW_STARTED, AT, 1, "child", "checkout", 1, b"", b"d" * 16, ev.ON_CLOSE_ABANDON, {}, None, None]
+    asked: Raw = [ev.CHILD_CANCEL_REQUESTED, AT, 1, "enough"]
+    ended: Raw = [ev.CHILD_WORKFLOW_COMPLETED, AT, 1, b""]
+    start, request = (ObligationKind.CHILD_START, rows.row_of(1, 1)), (ObligationKind.CANCEL_REQUEST, rows.row_of(1, 1))
+    projection, changes = after(started(), child, ended)
+    assert (named(changes), projection.children) == (([], [start]), {})
+    assert named(after(started(), child, asked, ended)[1]) == ([], [start, request])
+
+
+def test_a_row_that_is_closed_opened_and_closed_in_one_append_is_closed_in_the_store() -> None:
+    """J9: it was open before."""
+    projection, _ = after(started(), SCHEDULED)
+    row = rows.row_of(1, 1)
+    projection.close_row(ObligationKind.ACTIVITY, row)
+    projection.open_row(ObligationKind.ACTIVITY, row)
+    projection.close_row(ObligationKind.ACTIVITY, row)
+    assert named(projection.take()) == ([], [(ObligationKind.ACTIVITY, row)])
