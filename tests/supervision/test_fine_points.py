@@ -253,3 +253,22 @@ async def test_a_supervisor_that_is_a_task_may_stop_by_itself(autojump_clock: Mo
     with trio.fail_after(10):
         await supervise(*children, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT, instruments=[])
     assert trio.current_time() == pytest.approx(1)
+
+
+async def test_a_child_that_was_never_started_is_idle(autojump_clock: MockClock) -> None:
+    """As long as one before it is starting."""
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(1)
+        task_status.started()
+        await trio.sleep_forever()
+
+    async with open_supervisor() as supervisor, trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.add, Child("team", supervise, (Child("slow", slow), Child("next", forever))))
+        await wait_all_tasks_blocked()
+        (team,) = supervisor.snapshot().children
+        assert [(node.name, node.state) for node in team.children] == [("slow", "starting"), ("next", "idle")]
+        await trio.sleep(2)
+        (team,) = supervisor.snapshot().children
+        assert [node.state for node in team.children] == ["running", "running"]
+        supervisor.stop()
