@@ -133,7 +133,7 @@ def linked(handle: Handle) -> Generator[None]:
     with trio.CancelScope() as scope:
 
         def hear(exit: Exit | None) -> None:
-            if exit is not None and not ended:
+            if exit is not None:
                 ended.append(exit)
                 scope.cancel()
 

@@ -162,7 +162,6 @@ class Population:
     def gone(self, cell: Cell) -> None:
         """The cell's task ends, now: from here on the key is free."""
         del self.cells[cell.key]
-        self.idle.pop(cell, None)
         if cell.closing:
             self._closing -= 1
         for message in cell.mailbox.bury():

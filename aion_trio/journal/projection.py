@@ -150,8 +150,6 @@ class Projection:
         key = (kind, row)
         if key not in self._changed:
             self._fresh[key] = None
-        elif isinstance(self._changed[key], Close):
-            self._fresh.pop(key, None)
         self._changed[key] = Open(kind, row, due_us, queue, payload)
 
     def replace_row(self, kind: ObligationKind, row: bytes, *, due_us: int = 0, queue: str = "", payload: bytes = b"") -> None:

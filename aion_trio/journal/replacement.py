@@ -76,7 +76,7 @@ def exchange(one: Path, other: Path) -> None:
         code = ctypes.get_errno()
         reason = "this file system cannot exchange names" if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP) else os.strerror(code)
         raise JournalNotWritableError(f"the journal {one} cannot be replaced at once: {reason}; use a destination and move it by hand")
-    fd = os.open(one.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(one.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:

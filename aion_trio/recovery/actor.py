@@ -23,9 +23,11 @@ class Recovery:
     engine that has not swept. Until then timers and activities deliver nothing.
     """
 
+    report: RecoveryReport
+    """Of the newest sweep."""
+
     def __init__(self, sweeps: Sweeps, courier: Courier, allowed: trio_util.AsyncBool, quarantined: dict[str, str]) -> None:
         self._sweeps, self._courier, self._allowed, self._quarantined = sweeps, courier, allowed, quarantined
-        self.report = RecoveryReport()
 
     async def run(self, *, task_status: trio.TaskStatus[RecoveryReport] = trio.TASK_STATUS_IGNORED) -> None:
         """Sweep, report, serve until cancelled. Only a fault of the journal itself is fatal (R8), or that it is full."""

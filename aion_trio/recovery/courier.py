@@ -77,7 +77,10 @@ class Courier:
             self._lanes = {}
 
     def owe(self, obligation: Obligation) -> None:
-        """Take an obligation that is durable; it is carried out in the background, again and again until its row is closed."""
+        """Take an obligation that is durable; it is carried out in the background, again and again until its row is closed.
+
+        A delivery that fails is repeated after half a second, then at twice the distance each time, up to a minute.
+        """
         lane = lane_of(obligation)
         queue = self._lanes.get(lane)
         if queue is not None:

@@ -37,7 +37,6 @@ log = logging.getLogger("aion_trio")
 
 AT_ONCE = 512
 """How many workflows are recovered side by side: enough for their appends to share commits."""
-_PAGE = 1000
 SWEPT = (
     ObligationKind.RUN_START, ObligationKind.CHILD_START, ObligationKind.STEP, ObligationKind.SIGNAL, ObligationKind.CHILD_CLOSED,
     ObligationKind.CANCEL_REQUEST, ObligationKind.WAKE_UP, ObligationKind.ACTIVITY,
@@ -48,12 +47,13 @@ ItemT = TypeVar("ItemT")
 
 
 class Sweeps:
-    """One boot's pass over what is owed."""
+    """One boot's pass over what is owed; `look` comes first."""
+
+    _owed: dict[ObligationKind, list[Obligation]]
 
     def __init__(self, journal: Journal, runs: Runs, courier: Courier, clock: Clock, namespace: str, quarantined: dict[str, str]) -> None:
         self._journal, self._runs, self._courier, self._clock = journal, runs, courier, clock
         self._namespace, self._quarantined = namespace, quarantined
-        self._owed: dict[ObligationKind, list[Obligation]] = {}
 
     def look(self) -> None:
         """Find everything that is owed now; what the sweeps themselves bring about is the courier's, as at any other time."""
@@ -103,7 +103,7 @@ class Sweeps:
         """Every row of this namespace, ordered by due time."""
         rows: list[Obligation] = []
         after: Obligation | None = None
-        while page := self._journal.obligations(kind, until_us=until_us, after=after, limit=_PAGE):
+        while page := self._journal.obligations(kind, until_us=until_us, after=after):
             rows += [row for row in page if row.key.namespace == self._namespace]
             after = page[-1]
         return rows

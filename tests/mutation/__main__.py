@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .areas import AREAS, ROOT, mutants_of, paths_for
@@ -62,7 +63,8 @@ class Campaign:
                 break
             begun = time.monotonic()
             order = self._order(survey, mutant)
-            said = forked(lambda: warm.first_failure(loaded, mutant, order), self._limit(survey, order)) if order else None  # noqa: B023
+            work = partial(warm.first_failure, loaded, mutant, order, survey.seconds)
+            said = forked(work, self._limit(survey, order)) if order else None
             if isinstance(said, Escaped) or (said is None and order and survey.runs_at_import(mutant)):
                 left.append(mutant.name)
             else:

@@ -8,6 +8,16 @@ from tests.project.tree import TREE as ROOT
 
 from .places import Mutant, Source
 
+_RESTARTS = tuple(
+    f"tests/engine/test_{name}.py"
+    for name in (
+        "bad_input", "between_runs", "chains", "children", "collector", "courier", "crash_exploration", "damaged_rows",
+        "failed_incarnations", "faults", "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine",
+        "recovery_windows", "retries", "rows_follow_from_events", "signals", "starting", "store_faults", "timers",
+    )
+)  # fmt: skip
+"""What is done and undone by restarts, faults of the store and messages between workflows."""
+
 AREAS: dict[str, tuple[str, ...]] = {
     "events": ("tests/history", "tests/codec/test_frames.py", "tests/codec/test_lines.py"),
     "codec": ("tests/codec",),
@@ -16,23 +26,27 @@ AREAS: dict[str, tuple[str, ...]] = {
     "journal": (
         "tests/journal",
         "tests/cli/test_repair.py",
-        "tests/engine/test_rows_follow_from_events.py",
+        "tests/cli/test_journal_commands.py",
+        "tests/mutation/test_recovery.py",
         "tests/engine/test_chains.py",
         "tests/engine/test_children.py",
+        "tests/engine/test_damaged_rows.py",
+        "tests/engine/test_faults.py",
+        "tests/engine/test_full_disk.py",
+        "tests/engine/test_rows_follow_from_events.py",
+        "tests/engine/test_signals.py",
         "tests/engine/test_starting.py",
         "tests/engine/test_store_faults.py",
     ),
-    "recovery": (
-        "tests/engine/test_recovery_windows.py",
-        "tests/engine/test_chains.py",
-        "tests/engine/test_children.py",
-        "tests/engine/test_quarantine.py",
-        "tests/engine/test_signals.py",
-        "tests/engine/test_faults.py",
-        "tests/engine/test_timers.py",
-    ),
+    "recovery": _RESTARTS,
     "supervision": ("tests/supervision",),
-    "stores": ("tests/stores",),
+    "stores": (
+        "tests/stores",
+        "tests/journal/test_all_damage.py",
+        "tests/journal/test_damage_told_once.py",
+        "tests/journal/test_torn_pages.py",
+        "tests/cli/test_repair.py",
+    ),
 }
 """An area is a module or a package of aion_trio; its tests are files and directories.
 

@@ -42,6 +42,7 @@ class Escaped:
 def forked(work: Callable[[], Any], limit: Limit) -> Any:
     """What `work` returns in a forked child, or that it `Escaped`; `HUNG` or `DIED` where it came to no end.
 
+    A child that a profiling timer of its own ends has hung, too.
     Temporary files of the child, and processes that it left behind, are gone afterwards.
     """
     home = tempfile.mkdtemp(prefix="mutant-")
@@ -51,15 +52,16 @@ def forked(work: Callable[[], Any], limit: Limit) -> Any:
         _be_child(work, writing, home, limit)
     os.close(writing)
     try:
-        return _said(pid, reading, limit)
+        said = _said(pid, reading, limit)
     finally:
         os.close(reading)
         try:
             os.killpg(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        os.waitpid(pid, 0)
+        _, status = os.waitpid(pid, 0)
         shutil.rmtree(home, ignore_errors=True)
+    return HUNG if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF else said
 
 
 def _be_child(work: Callable[[], Any], writing: int, home: str, limit: Limit) -> None:

@@ -11,7 +11,7 @@ import gc
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
@@ -139,11 +139,15 @@ class Warm(_Reports):
                 survey.lines.setdefault(file, {}).setdefault(line, []).append(AT_IMPORT)
         return survey
 
-    def first_failure(self, loaded: Loaded, mutant: Mutant | None, order: Iterable[str]) -> str | None:
-        """The first of the tests that fails with the mutant in the loaded package; run it in a child."""
+    def first_failure(self, loaded: Loaded, mutant: Mutant | None, order: Iterable[str], seconds: Mapping[str, float]) -> str | None:
+        """The first of the tests that fails with the mutant in the loaded package; run it in a child.
+
+        `seconds` is what each test takes by itself. One that takes many times as long ends the child, which has hung then.
+        """
         if mutant is not None:
             loaded.plant(mutant)
         for name in order:
+            signal.setitimer(signal.ITIMER_PROF, 3 + 10 * seconds[name])
             item = self.items[name]
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if self.failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -93,6 +94,7 @@ def test_a_child_says_what_came_of_it() -> None:
     assert forked(lambda: 1 // 0, limit) == Escaped("ZeroDivisionError: integer division or modulo by zero")
     assert forked(lambda: os._exit(3), limit) == DIED
     assert forked(lambda: time.sleep(30), limit) == HUNG
+    assert forked(lambda: signal.raise_signal(signal.SIGPROF), limit) == HUNG
 
 
 def test_a_test_that_another_process_would_not_find_again_is_refused() -> None:

@@ -1,0 +1,161 @@
+"""A journal's directory is replaced as a whole or not at all, and nothing of anybody else's is touched."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aion_trio.errors import AionError, JournalNotWritableError
+from aion_trio.journal import repair, replacement
+from aion_trio.journal.repair import repair_journal
+from aion_trio.journal.replacement import beside, compact_journal, exchange
+from aion_trio.journal.transfer import import_lines
+from aion_trio.stores import Append, LmdbStore, SequenceConflict, StoreLocked, dump
+from tests.cli.histories import KEY, lines
+
+
+def made(directory: Path, count: int = 2) -> Path:
+    """A journal with so many events of one workflow."""
+    with closing(LmdbStore.open(directory)) as store:
+        import_lines(store, lines(count))
+    return directory
+
+
+def hurt(directory: Path) -> None:
+    with closing(LmdbStore.open(directory)) as store:
+        summary = store.summary(KEY)
+        assert summary is not None
+        store.apply([Append(KEY, store.head(KEY), summary=replace(summary, type="another"))])
+
+
+def records(directory: Path) -> object:
+    with closing(LmdbStore.open(directory, read_only=True)) as store:
+        return dump(store)
+
+
+def test_each_repair_keeps_the_journal_that_it_replaced(tmp_path: Path) -> None:
+    """H2: the old one goes to the first free name, and no earlier one is lost."""
+    journal = made(tmp_path / "j")
+    sound = records(journal)
+    kept = []
+    for _ in range(3):
+        hurt(journal)
+        done = repair_journal(journal)
+        assert (done.rebuilt, done.remaining) == (["order-1"], [])
+        kept.append(Path(done.kept))
+        assert records(journal) == sound != records(kept[-1])
+    assert kept == [tmp_path / "j.before-repair", tmp_path / "j.before-repair-2", tmp_path / "j.before-repair-3"]
+    assert sorted(tmp_path.iterdir()) == sorted([journal, *kept])
+
+
+def test_a_compaction_removes_what_others_of_the_same_journal_left_and_nothing_else(tmp_path: Path) -> None:
+    journal = made(tmp_path / "j[1]")
+    left, another, hidden = tmp_path / ".j[1].compact-77", tmp_path / ".j1.compact-77", tmp_path / ".j[1].repair-77"
+    for directory in (left, another, hidden):
+        directory.mkdir()
+        (directory / "data.mdb").write_bytes(b"left over")
+    before = records(journal)
+    compact_journal(journal)
+    assert sorted(tmp_path.iterdir()) == sorted([journal, another, hidden])
+    assert records(journal) == before
+
+
+def test_a_compaction_tells_the_bytes_before_and_after(tmp_path: Path) -> None:
+    journal = made(tmp_path / "j")
+    before = (journal / "data.mdb").stat().st_size
+    assert compact_journal(journal, tmp_path / "copy") == (before, (tmp_path / "copy" / "data.mdb").stat().st_size)
+    assert compact_journal(journal)[1] == (journal / "data.mdb").stat().st_size
+
+
+def test_a_copy_that_lacks_events_does_not_take_the_journals_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J7: whatever went wrong with the copy, the journal is as it was."""
+    journal = made(tmp_path / "j")
+    before = records(journal)
+    monkeypatch.setattr(LmdbStore, "backup", lambda _, destination: made(destination, 1))
+    with pytest.raises(AionError, match="lacks events of 'order-1'; the journal is as it was"):
+        compact_journal(journal)
+    assert records(journal) == before
+    assert list(tmp_path.iterdir()) == [journal]
+
+
+def test_a_compaction_holds_the_lock_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J8: an engine that opened it meanwhile would write to the files that are removed."""
+    journal = made(tmp_path / "j")
+    exchanged: list[Path] = []
+
+    def exchange_if_locked(one: Path, other: Path) -> None:
+        with pytest.raises(StoreLocked):
+            LmdbStore.open(one)
+        exchanged.append(one)
+        exchange(one, other)
+
+    monkeypatch.setattr(replacement, "exchange", exchange_if_locked)
+    compact_journal(journal)
+    assert exchanged == [journal]
+
+
+def test_two_directories_change_their_names_with_each_other(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    exchange(tmp_path / "one", tmp_path / "other")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*"))] == ["one/other", "other/one"]
+
+
+def test_a_name_beside_the_journal_is_removed_with_what_is_there_unless_it_is_kept(tmp_path: Path) -> None:
+    for keep in (False, True):
+        with beside(tmp_path / "j", "repair") as copy:
+            copy.path.mkdir()
+            copy.keep = keep
+        assert copy.path == tmp_path / f".j.repair-{os.getpid()}"
+        assert copy.path.exists() is keep
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (errno.EINVAL, "this file system cannot exchange names"),
+        (errno.ENOSYS, "this file system cannot exchange names"),
+        (errno.ENOTSUP, "this file system cannot exchange names"),
+        (errno.EACCES, os.strerror(errno.EACCES)),
+    ],
+)
+def test_why_names_cannot_be_exchanged_is_told(code: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: bytes) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(replacement, "_exchange", refuse)
+    with pytest.raises(JournalNotWritableError, match=f"cannot be replaced at once: {reason}; use a destination"):
+        exchange(tmp_path / "one", tmp_path / "other")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes the other system's call for one that is not there")
+def test_a_system_without_the_call_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(JournalNotWritableError, match="cannot exchange names"):
+        exchange(tmp_path / "one", tmp_path / "other")
+
+
+def test_an_exchange_that_the_system_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(JournalNotWritableError, match=os.strerror(errno.ENOENT)):
+        exchange(tmp_path / "one", tmp_path / "other")
+
+
+def test_a_history_that_cannot_be_written_anew_leaves_the_journal_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J1: what the copy refuses goes up, and the copy does not take the journal's place."""
+    journal = made(tmp_path / "j")
+    hurt(journal)
+    before = records(journal)
+    monkeypatch.setattr(repair, "rebuilt_appends", lambda _, key: [Append(key, 7)])
+    with pytest.raises(SequenceConflict):
+        repair_journal(journal)
+    assert records(journal) == before
+    assert list(tmp_path.iterdir()) == [journal]
