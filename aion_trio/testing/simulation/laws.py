@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import dropwhile, pairwise, takewhile
 from typing import Any
 
 from ... import events as ev
 from ...definitions import Registry, WorkflowDefinition
 from ...errors import AionError
+from ...events import Raw
 from ...journal.verification import verify_journal
 from ...replay import World
 from ...stores import Store
@@ -43,7 +44,7 @@ def _faults_of_run(run: Ran) -> Iterator[str]:
         yield f"K3: the commands are numbered {ordinals}"
     commands = run.commands()
     for kind, ends in ENDS.items():
-        found = Counter(raw[2] for raw in run.raws if raw[0] in ends)
+        found = Counter(raw[2] for raw in run.raws if raw[0] in ends and not _was_cancelled_in_an_owed_step(run, raw))
         for ordinal, count in found.items():
             if count > 1:
                 yield f"T2, C2: {ev.name_of(kind)} {ordinal} has {count} outcomes"
@@ -57,6 +58,19 @@ def _faults_of_run(run: Ran) -> Iterator[str]:
             yield "T1: a deadline passed early"
     yield from _attempts(run)
     yield from _run_timeout(run)
+
+
+def _was_cancelled_in_an_owed_step(run: Ran, outcome: Raw) -> bool:
+    """Whether an activity's result was recorded while the code was missing, and the code, when it came, had cancelled it before that.
+
+    What the code would have done at the stimuli in front of the result stands behind it then, and goes to no code (K4, K9).
+    """
+    if outcome[0] not in (ev.ACTIVITY_COMPLETED, ev.ACTIVITY_FAILED):
+        return False
+    at = next(index for index, raw in enumerate(run.raws) if raw is outcome)
+    step = [*dropwhile(lambda raw: raw[0] not in ev.OUTPUTS, run.raws[at:])]
+    cancelled = any(raw[0] == ev.ACTIVITY_CANCELLED and raw[2] == outcome[2] for raw in takewhile(lambda raw: raw[0] in ev.OUTPUTS, step))
+    return cancelled and run.raws[at - 1][0] in ev.STIMULI
 
 
 def _attempts(run: Ran) -> Iterator[str]:
