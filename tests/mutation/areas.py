@@ -13,6 +13,7 @@ _RESTARTS = tuple(
     for name in (
         "bad_input", "between_runs", "chains", "children", "collector", "courier", "crash_exploration", "damaged_rows",
         "failed_incarnations", "faults", "faults_of_the_field", "full_disk", "late_wake_ups", "looking", "quarantine",
+        "recovery_report",
         "recovery_windows", "retries", "rows_follow_from_events", "signals", "starting", "store_faults", "timers",
     )
 )  # fmt: skip
