@@ -40,6 +40,7 @@ class _Local(threading.local):
     kernel: Kernel | None = None
     host: Host | None = None
     guarded: Any = None  # what the guard must give back when the stretch of workflow code ends
+    collection: Any = None  # what gives the step back when the collector, which interrupted it, has done
 
 
 local = _Local()

@@ -12,6 +12,7 @@ that keeps Ctrl-C out of workflow code: it reaches the program at Trio's next ow
 
 from __future__ import annotations
 
+import gc
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
@@ -98,11 +99,14 @@ class TrioGuard(Guard):
     __slots__ = ()
 
     def __init__(self) -> None:
-        """Let AnyIO find its backend, and on Python 3.12 and later watch for calls of the outside, from here on."""
+        """From here on AnyIO finds its backend, a collection sets a step aside, and on Python 3.12 and later calls are watched."""
+        from .interruptions import collector_runs
         from .monitoring import Watch
 
         name = f"anyio._backends._{LIBRARY}"
         sys.modules.setdefault(name, _BackendModule(name))
+        if collector_runs not in gc.callbacks:
+            gc.callbacks.append(collector_runs)
         Watch().begin()
 
     def enter(self) -> Any:

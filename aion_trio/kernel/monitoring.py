@@ -2,8 +2,9 @@
 
 `sys.monitoring` reports each call site the first time it runs. A site that calls nothing of interest is never reported
 again, so this costs nothing measurable; a site that calls one of the watched functions stays reported, and the call is
-refused while a kernel steps on this thread. It sees aliases and calls from inside of libraries; it does not see a site that
-called something harmless the first time. Where another tool has taken the free tool ids it does nothing.
+refused while a kernel steps on this thread, unless it was made by what Python ran in between or loads code (`interruptions`).
+It sees aliases and calls from inside of libraries; it does not see a site that called something harmless the first time.
+Where another tool has taken the free tool ids it does nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from .context import local
 from .guard import refuse
+from .interruptions import READS_SOURCE, is_of_workflow
 from .outside import CALLS
 
 _FREE_TOOL_IDS = (3, 4)
@@ -74,9 +76,9 @@ class Watch:
             found = self._advice.get(function)
         except TypeError:  # it cannot be hashed
             found = None
-        if found is None or code.co_filename.startswith("<frozen importlib"):  # an import reads files, and that is no harm
+        if found is None or code.co_filename.startswith(READS_SOURCE):
             return self._disable
-        if self._local.kernel is not None:
+        if self._local.kernel is not None and is_of_workflow(sys._getframe(1)):
             what, advice = found
             refuse(f"{what} was called in workflow code", f"use {advice}")
         return None

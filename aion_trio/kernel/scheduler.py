@@ -96,8 +96,9 @@ class Kernel:
 
     def leave(self, token: Any) -> None:
         """End the stretch."""
-        self.guard.leave(local.guarded)
-        local.kernel, local.host, local.guarded = token
+        guarded = local.guarded
+        local.kernel, local.host, local.guarded = token  # first: a collection in between would enclose again what is given back
+        self.guard.leave(guarded)
         if local.kernel is not self and not self.runq:
             self.runq = _IDLE
 

@@ -19,7 +19,7 @@ _SITE_PACKAGES = os.path.join(_STANDARD_LIBRARY, "site-packages")
 def _is_ours(frame: FrameType) -> bool:
     """Whether a frame is the engine's, or of the libraries that workflow code waits through."""
     file = frame.f_code.co_filename
-    if file.startswith(_STANDARD_LIBRARY) and not file.startswith(_SITE_PACKAGES):
+    if file.startswith((_STANDARD_LIBRARY, "<frozen ")) and not file.startswith(_SITE_PACKAGES):
         return True
     name = str(frame.f_globals.get("__name__", ""))
     return name.partition(".")[0] in _LIBRARIES and not name.startswith("aion_trio.demo")
