@@ -32,11 +32,16 @@ def collector_at_rest() -> Iterator[None]:
         gc.enable()
 
 
-class _Ease:
-    """How many blocks want the collector at ease, and its thresholds before the first of them; None if they are not ours to change."""
+class Ease:
+    """How many blocks want the collector at ease, and its thresholds before the first of them; None if they are not ours to change.
+
+    Objects are frozen once in a process. Freezing begins the counts anew by which Python finds that a full collection is due, and
+    what was frozen is of the oldest generation ever after: a program that opens one engine after the other would never have one.
+    """
 
     def __init__(self) -> None:
         self._blocks = 0
+        self._has_frozen = False
         self._before: tuple[int, int, int] | None = None
 
     @contextmanager
@@ -47,7 +52,9 @@ class _Ease:
             self._before = thresholds if is_default else None
         self._blocks += 1
         if self._before is not None:
-            gc.freeze()
+            if not self._has_frozen:
+                self._has_frozen = True
+                gc.freeze()
             gc.set_threshold(_EASY, *self._before[1:])
         try:
             yield
@@ -62,8 +69,8 @@ class _Ease:
             gc.unfreeze()
 
 
-collector_at_ease = _Ease()
-"""A context manager for an engine that is open: objects from before the block are not walked, young ones are walked more rarely.
+collector_at_ease = Ease()
+"""A context manager for an engine that is open: objects from before the first block are not walked, young ones are walked more rarely.
 
 Blocks may overlap, and the last that ends gives everything back. Nothing is changed where the program has frozen objects itself, has a
 threshold of its own that is higher, or has switched the collector off.

@@ -17,9 +17,9 @@ class EngineConfig:
     bound the activities that run at once (A6). `payload_limit_bytes` bounds one input, result or signal. `idle_after`
     (seconds) and `resident_limit` say when a parked run leaves memory; it comes back by replay. `fuel` is how many steps
     workflow code may take without waiting for anything. `payload_codecs` compress or encrypt payloads, first to last.
-    `strict` makes what the static look finds in a workflow an error instead of a warning (K7). `ease_collector` exempts what is
-    loaded when the engine opens from Python's cyclic collector (`gc.freeze`) and lets that run more rarely until the
-    engine closes: without it, a short workflow takes a third more. `clock` and `ids` are the seams of time and identity.
+    `strict` makes what the static look finds in a workflow an error instead of a warning (K7). `ease_collector` lets Python's
+    cyclic collector run more rarely until the engine closes and, for the first engine of a process, exempts what is loaded when
+    it opens (`gc.freeze`): without it, a short workflow takes a third more. `clock` and `ids` are the seams of time and identity.
     """
 
     namespace: str = "default"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +11,8 @@ import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio.collector import collector_at_ease, collector_at_rest
+from aion_trio.collector import Ease, collector_at_ease, collector_at_rest
+from aion_trio.engine import assembly
 from aion_trio.stores import MemoryStore
 
 from .harness import engine_on
@@ -73,7 +75,8 @@ def collector() -> Iterator[tuple[int, int, int]]:
     (gc.enable if enabled else gc.disable)()
 
 
-async def test_it_is_at_ease_while_an_engine_is_open(collector: tuple[int, int, int]) -> None:
+async def test_it_is_at_ease_while_an_engine_is_open(collector: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "collector_at_ease", Ease())  # of a process that had no engine yet
     async with engine_on(MemoryStore(), workflows=[looks]):
         (youngest, *older), frozen = settings()
         assert youngest > collector[0] and tuple(older) == collector[1:] and frozen
@@ -86,13 +89,31 @@ async def test_an_engine_can_be_told_to_leave_it_alone(collector: tuple[int, int
 
 
 def test_the_last_of_overlapping_blocks_gives_it_back(collector: tuple[int, int, int]) -> None:
-    first, second = collector_at_ease(), collector_at_ease()
+    ease = Ease()
+    first, second = ease(), ease()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
     assert settings() != (collector, False)
     second.__exit__(None, None, None)
     assert settings() == (collector, False)
+
+
+class Circle:
+    """What only the cyclic collector frees."""
+
+    def __init__(self, kept: weakref.WeakSet[Circle]) -> None:
+        self.myself = self
+        kept.add(self)
+
+
+@pytest.mark.usefixtures("collector")
+def test_circles_do_not_pile_up_in_a_program_that_opens_one_engine_after_the_other() -> None:
+    ease, alive = Ease(), weakref.WeakSet[Circle]()
+    for _ in range(40):
+        with ease():
+            in_use = [Circle(alive) for _ in range(3000)]  # noqa: F841 - and what the last engine used is in use no more
+    assert len(alive) < 60_000
 
 
 @pytest.mark.usefixtures("collector")
