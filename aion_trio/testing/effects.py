@@ -27,13 +27,14 @@ class WatchedEffects:
     def __init__(self, store: Store, namespace: str, clock: Clock) -> None:
         self._store, self._namespace, self._clock = store, namespace, clock
         self._attempts = Attempts()
-        self._faults: list[str] = []
+        self.unowed: list[str] = []
+        """Attempts that began though the journal did not owe them."""
 
     async def perform(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Run an activity's function."""
         info = activity_info()
         if not self._is_owed(info):
-            self._faults.append(f"attempt {info.attempt} of {info.type} ({info.idempotency_key}) began and the journal does not owe it")
+            self.unowed.append(f"attempt {info.attempt} of {info.type} ({info.idempotency_key}) began and the journal does not owe it")
         return await self._attempts.perform(fn, args)
 
     def _is_owed(self, info: ActivityInfo) -> bool:
@@ -51,16 +52,16 @@ class WatchedEffects:
 
     def faults(self, lives: int) -> list[str]:
         """What is wrong with what was performed, once all `lives` are over."""
-        return [*self._faults, *self._repeated(lives), *self._missing()]
+        return [*self.unowed, *self.repeated(lives), *self.missing()]
 
-    def _repeated(self, lives: int) -> Iterator[str]:
+    def repeated(self, lives: int) -> Iterator[str]:
         """An attempt is repeated only because a life ended."""
         begun = Counter((attempt.info.idempotency_key, attempt.info.attempt) for attempt in self._attempts.all)
         for (key, attempt), count in begun.items():
             if count > lives:
                 yield f"attempt {attempt} of {key} began {count} times in {lives} lives"
 
-    def _missing(self) -> Iterator[str]:
+    def missing(self) -> Iterator[str]:
         """What the journal says was done was done."""
         done = {attempt.info.idempotency_key for attempt in self._attempts.all if attempt.returned}
         for workflow_id, raws in histories(self._store, self._namespace).items():

@@ -60,7 +60,7 @@ def _run(seeds: range, size: Size, options: argparse.Namespace, failures: int) -
 def _tell_failure(verdict: Verdict, size: Size) -> None:
     _say(f"seed {verdict.seed} fails: {reproduce(verdict.seed, size)}")
     for fault in verdict.faults[:5]:
-        _say(f"    {fault[:2000]}")
+        _say(f"    {str(fault)[:2000]}")
 
 
 def _tell(campaign: Campaign, seconds: float) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from .lawbook import Breach, Law
 from .rare import POINTS
 from .world import Size, Verdict, simulate
 
@@ -53,7 +54,7 @@ def judged(seed: int, size: Size) -> Verdict:
     try:
         return simulate(seed, size)
     except Exception as error:
-        return Verdict(seed, [f"the simulation raised {type(error).__name__}: {error}"])
+        return Verdict(seed, [Breach(Law.SOUNDNESS, f"the simulation raised {type(error).__name__}: {error}")])
 
 
 def reproduce(seed: int, size: Size) -> str:

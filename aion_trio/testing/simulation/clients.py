@@ -32,6 +32,7 @@ from ...errors import (
     WorkflowTimedOutError,
 )
 from .families import EMPTY
+from .lawbook import Breach, Law
 from .nodes import Maker, Node
 from .programs import PROGRESS, make_program
 from .steps import SIGNALS
@@ -246,7 +247,7 @@ class Client:
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = list(operations)
         self._at = 0
-        self.surprises: list[str] = []
+        self.surprises: list[Breach] = []
 
     @property
     def current(self) -> Operation | None:
@@ -276,7 +277,7 @@ class Client:
             await trio.sleep(1)
             return operation.asked.tries > 20
         except Exception as error:
-            self.surprises.append(f"{operation} met {type(error).__name__}: {error}")
+            self.surprises.append(Breach(Law.PROMISED_ERRORS, f"{operation} met {type(error).__name__}: {error}"))
         return True
 
 

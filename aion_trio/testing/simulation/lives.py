@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from ...seams import Ids
 from ...stores import Fault, FaultyStore, Store, StoreError, StoreFailed, StoreFull
 from ..doubles import AnyActivity, Perform, stand_ins
 from .clients import Client
+from .lawbook import Breach, Law
 from .nodes import parts_of
 from .payloads import Mask
 
@@ -128,6 +129,13 @@ class Lived:
     reports: tuple[Any, ...] = ()
     error: BaseException | None = None
 
+    def breaches(self, name: str) -> Iterator[Breach]:
+        """What was wrong with it."""
+        if self.error is not None:
+            yield Breach(Law.SOUNDNESS, f"{name} raised {told(self.error)}")
+        if self.seconds_to_stop > STOPPED_WITHIN:
+            yield Breach(Law.BOUNDED_STOP, f"{name} took {self.seconds_to_stop} s to stop")
+
 
 @dataclass(slots=True)
 class Stage:
@@ -226,6 +234,12 @@ async def _fill(store: FaultyStore, after: float, seconds: float) -> None:
     store.plan(Fault("apply", error=StoreFull("simulated: no space for a while"), lasting=True))
     await trio.sleep(seconds)
     store.heal()
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line, with the parts of a group."""
+    parts = parts_of(error)
+    return f"{type(error).__name__}({', '.join(map(told, parts))})" if parts else f"{type(error).__name__}: {error}"
 
 
 async def recover_only(stage: Stage, store: Store, perform: Perform) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .campaign import Campaign
+from .lawbook import Breach, Law
 from .world import Verdict
 
 _COUNTS = ("seeds", "workflows", "events", "lives", "commits")
@@ -24,7 +25,7 @@ class Logbook:
 
     def record(self, seeds: range, found: Campaign) -> None:
         """Append the line of a range."""
-        failed = [[verdict.seed, verdict.faults[:5]] for verdict in found.failures]
+        failed = [[verdict.seed, [(law.name, text) for law, text in verdict.faults[:5]]] for verdict in found.failures]
         line = {"from": seeds.start, "to": seeds.stop, "failed": failed, "reached": dict(found.reached)}
         line |= {name: getattr(found, name) for name in _COUNTS}
         torn = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
@@ -51,5 +52,5 @@ class Logbook:
 
 
 def _campaign(line: dict[str, Any]) -> Campaign:
-    failures = [Verdict(seed, faults) for seed, faults in line["failed"]]
+    failures = [Verdict(seed, [Breach(Law[name], text) for name, text in faults]) for seed, faults in line["failed"]]
     return Campaign(**{name: line[name] for name in _COUNTS}, failures=failures, reached=Counter(line["reached"]))

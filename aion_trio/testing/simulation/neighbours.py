@@ -11,6 +11,7 @@ from ...stores.dump import WorkflowRecords
 from ..doubles import run_function
 from ..life import SeededIds
 from .clients import make_clients
+from .lawbook import Breach, Law, elsewhere
 from .lives import LifePlan, Lived, SimulatedClock, Stage, live
 from .nodes import Maker
 from .programs import WORKFLOWS
@@ -37,35 +38,34 @@ class Neighbour:
         """Whether a simulation has a neighbour."""
         return random.Random(f"simulation {seed} has a neighbour").random() < _SHARE
 
-    async def move_in(self) -> Iterator[str]:
+    async def move_in(self) -> Iterator[Breach]:
         """Start some work and leave it; what went wrong."""
         plan = LifePlan("stop", self._rng.choice([0.5, 2.0, 7.5]), masked=self._rng.random() < 0.5)
         lived = await live(self._stage, plan, self._clients)
         self._left = self._records(NEXT_DOOR)
-        return self._faults_of(lived)
+        return elsewhere(NEXT_DOOR, self._breaches_of(lived))
 
-    def touched(self) -> Iterator[str]:
+    def touched(self) -> Iterator[Breach]:
         """What the engines of the first namespace have changed here: nothing."""
         now = self._records(NEXT_DOOR)
         for key in {**self._left, **now}:
             if self._left.get(key) != now.get(key):
-                yield f"an engine of another namespace changed {key.workflow_id!r} of {NEXT_DOOR!r}"
+                yield Breach(Law.OTHER_NAMESPACES, f"{key.workflow_id!r} of {NEXT_DOOR!r} was changed from outside")
 
-    async def finish(self) -> list[str]:
+    async def finish(self) -> list[Breach]:
         """Bring the work to its end, which may not change the first namespace; what went wrong."""
         before = self._records("default")
         settling = Settling(self._clients)
         lived = await live(self._stage, LifePlan(), self._clients, settling.settle)
-        found = [*settling.faults, *self._faults_of(lived), *outcomes(Records(self._stage.store, NEXT_DOOR))]
+        found = [*settling.breaches, *self._breaches_of(lived), *outcomes(Records(self._stage.store, NEXT_DOOR))]
         if self._records("default") != before:
-            found.append(f"an engine of {NEXT_DOOR!r} changed another namespace")
-        return [f"{NEXT_DOOR}: {what}" for what in found]
+            found.append(Breach(Law.OTHER_NAMESPACES, "an engine changed another namespace"))
+        return [*elsewhere(NEXT_DOOR, found)]
 
     def _records(self, namespace: str) -> Mapping[WorkflowKey, WorkflowRecords]:
         return {key: records for key, records in dump(self._stage.store).items() if key.namespace == namespace}
 
-    def _faults_of(self, lived: Lived) -> Iterator[str]:
-        if lived.error is not None:
-            yield f"{NEXT_DOOR}: the engine raised {type(lived.error).__name__}: {lived.error}"
+    def _breaches_of(self, lived: Lived) -> Iterator[Breach]:
+        yield from lived.breaches("a life")
         for client in self._clients:
             yield from client.surprises

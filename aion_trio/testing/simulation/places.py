@@ -24,7 +24,7 @@ _FEW_ROWS = 3
 
 
 class DiskJournal(FaultyStore):
-    """An `LmdbStore`, and a `MemoryStore` that gets the same batches; `faults` says where they differ."""
+    """An `LmdbStore`, and a `MemoryStore` that gets the same batches; `differences` says where they differ."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -46,7 +46,7 @@ class DiskJournal(FaultyStore):
             self._differing.append(f"the disk says {told} of a batch, and the memory {expected}")
         return told
 
-    def faults(self) -> Iterator[str]:
+    def differences(self) -> Iterator[str]:
         """What is not the same on the disk and in memory: records, their order, what is owed in which order, listings."""
         yield from self._differing
         on_disk, in_memory = dump(self.inner), dump(self._memory)

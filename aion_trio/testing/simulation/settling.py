@@ -13,6 +13,7 @@ from ...errors import AionError
 from ...history import WorkflowStatus
 from ...stores.contract import ObligationKind
 from .clients import TRY_AGAIN, Client
+from .lawbook import Breach, Law
 from .steps import SIGNALS
 
 ROUNDS = 120
@@ -21,14 +22,14 @@ ROUNDS = 120
 
 @dataclass(slots=True)
 class Settling:
-    """Waits until all is closed and nothing is owed; who waits for signals gets some. `faults` is what went wrong meanwhile.
+    """Waits until all is closed and nothing is owed; who waits for signals gets some. `breaches` is what went wrong meanwhile.
 
     In a `foreign` journal a child may be owed to a parent whose history does not reach to it, for ever.
     """
 
     clients: Sequence[Client] = ()
     foreign: bool = False
-    faults: list[str] = field(default_factory=list[str])
+    breaches: list[Breach] = field(default_factory=list[Breach])
 
     async def settle(self, engine: Engine) -> None:
         """Return when everything is at rest, or when that does not come about."""
@@ -59,4 +60,4 @@ class Settling:
                     await engine.handle(summary.id).signal(signal, f"pump-{count}", request_id=f"pump-{count}-{name}")
                 except AionError as error:
                     if isinstance(error, TRY_AGAIN):
-                        self.faults.append(f"{type(error).__name__} in the last life: {error}")
+                        self.breaches.append(Breach(Law.PROMISED_ERRORS, f"{type(error).__name__} in the last life: {error}"))

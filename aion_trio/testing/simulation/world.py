@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -17,17 +17,19 @@ from ..effects import WatchedEffects
 from ..life import SeededIds
 from ..virtual import run_virtual
 from .clients import Client, Operation, make_clients, operations_of
-from .laws import faults_at_any_time
-from .lives import STOPPED_WITHIN, Last, LifePlan, Lived, SimulatedClock, Stage, live, make_plan, recover_only
+from .lawbook import Breach, Law, elsewhere
+from .laws import Replays, at_any_time, of_indexes
+from .lives import Last, LifePlan, Lived, SimulatedClock, Stage, live, make_plan, recover_only
 from .neighbours import Neighbour
-from .nodes import Maker, parts_of
+from .nodes import Maker
 from .places import DiskJournal, journal_of
 from .programs import WORKFLOWS
+from .promises import to_clients
 from .rare import points_of
 from .records import Records
 from .settling import Settling
 from .steps import ACTIVITIES
-from .verdict import faults_at_rest, faults_of_takeover
+from .verdict import at_rest, outcomes
 
 TARGETS = ("red", "blue", "green", "white", "black")
 PATIENCE = 400 * 86_400.0
@@ -55,7 +57,7 @@ class Verdict:
     """What became of one seed: what is wrong (nothing, in a sound engine), rare states reached, and some counts."""
 
     seed: int
-    faults: list[str] = field(default_factory=list[str])
+    faults: list[Breach] = field(default_factory=list[Breach])
     points: set[str] = field(default_factory=set[str])
     workflows: int = 0
     events: int = 0
@@ -75,7 +77,7 @@ async def _simulate(seed: int, size: Size) -> Verdict:
             with trio.fail_after(PATIENCE):
                 await world.run()
         except trio.TooSlowError:
-            world.verdict.faults.append("bounded stop: the simulation does not come to an end")
+            world.verdict.faults.append(Breach(Law.ALL_ENDS, "the simulation does not"))
         return world.verdict
 
 
@@ -95,6 +97,7 @@ class _World:
         self._clients = [Client(operations) for operations in kept]
         self._neighbour = Neighbour(seed, store, clock, TARGETS[: size.targets]) if Neighbour.lives_beside(seed) else None
         self._lives: list[Lived] = []
+        self._replays = Replays(WORKFLOWS)
 
     @property
     def operations(self) -> list[Operation]:
@@ -113,13 +116,13 @@ class _World:
                 return
         settling = Settling(self._clients)
         await self._live(LifePlan(), settling.settle)
-        self._found(settling.faults)
+        self._found(settling.breaches)
         if self.verdict.faults:
             return
         records = Records(self._stage.store)
-        self._found(faults_at_rest(self._stage.store, records, self.operations))
-        restarts = sum(len(plan.faults) for plan in plans)
-        self._found(self._effects.faults(len(self._lives) + restarts))
+        self._found(at_rest(self._stage.store, records, self.operations))
+        self._found(to_clients(records, self.operations))
+        self._found(self._of_effects(len(self._lives) + sum(len(plan.faults) for plan in plans)))
         if self._neighbour is not None and not self.verdict.faults:
             self._found(await self._neighbour.finish())
             self.verdict.points.add("two namespaces shared a journal")
@@ -137,22 +140,31 @@ class _World:
             self._journal.begin_life()
         lived = await live(self._stage, plan, self._clients, last)
         self._lives.append(lived)
-        if lived.error is not None:
-            self.verdict.faults.append(f"life {len(self._lives)} ({plan}) raised {_told(lived.error)}")
-        if lived.seconds_to_stop > STOPPED_WITHIN:
-            self.verdict.faults.append(f"life {len(self._lives)} took {lived.seconds_to_stop} s to stop")
+        self._found(lived.breaches(f"life {len(self._lives)} ({plan})"))
         self._found(surprise for client in self._clients for surprise in client.surprises)
-        self._found(faults_at_any_time(self._journal, Records(self._journal), WORKFLOWS))
+        records = Records(self._journal)
+        self._found(at_any_time(self._journal, records))
+        self._found(self._replays.breaches(self._journal, records))
         if self._neighbour is not None:
             self._found(self._neighbour.touched())
         if isinstance(self._journal, DiskJournal):
-            self._found(self._journal.faults())
+            self._found(Breach(Law.DISK, what) for what in self._journal.differences())
             self.verdict.points.add("the journal lay on a disk")
         if self._chance("twice", len(self._lives)).random() < 0.3:
             await self._recover_twice()
 
-    def _found(self, faults: Iterable[str]) -> None:
-        self.verdict.faults.extend(faults)
+    def _found(self, breaches: Iterable[Breach]) -> None:
+        self.verdict.faults.extend(breaches)
+
+    def _of_effects(self, lives: int) -> Iterator[Breach]:
+        """What was wrong with the activities that were performed."""
+        effects = self._effects
+        for law, found in (
+            (Law.WORK_IS_OWED, effects.unowed),
+            (Law.WORK_IS_NOT_REPEATED, effects.repeated(lives)),
+            (Law.WORK_WAS_DONE, effects.missing()),
+        ):
+            yield from (Breach(law, what) for what in found)
 
     async def _recover_twice(self) -> None:
         """A second recovery changes nothing (R7)."""
@@ -165,7 +177,7 @@ class _World:
         once, twice = seen
         differing = [key.workflow_id for key in {**once, **twice} if once.get(key) != twice.get(key)]
         if differing:
-            self.verdict.faults.append(f"R7: a second recovery changed {differing}")
+            self.verdict.faults.append(Breach(Law.RECOVERY_IS_IDEMPOTENT, f"it changed {differing}"))
 
     # ---- the end
 
@@ -179,10 +191,9 @@ class _World:
         heads = {key.workflow_id: store.head(key) for key in each_key(store)}
         settling = Settling(foreign=True)
         lived = await live(stage, LifePlan(skew_us=2 * round(PATIENCE * 1e6)), (), settling.settle)
-        self._found(settling.faults)
-        if lived.error is not None:
-            self.verdict.faults.append(f"the other journal raised {_told(lived.error)}")
-        self._found(f"taken over: {what}" for what in faults_of_takeover(store, Records(store), WORKFLOWS, heads))
+        records = Records(store)
+        found = [*settling.breaches, *lived.breaches("its life"), *of_indexes(store), *outcomes(records, heads)]
+        self._found(elsewhere("taken over", [*found, *Replays(WORKFLOWS).breaches(store, records)]))
         self.verdict.points.add("a prefix of the journal was taken over")
 
     def _keys(self) -> list[WorkflowKey]:
@@ -195,8 +206,3 @@ class _World:
         verdict.lives = len(self._lives)
         verdict.commits = sum(lived.commits for lived in self._lives)
         verdict.points |= points_of(records, self._lives, self.operations)
-
-
-def _told(error: BaseException) -> str:
-    parts = parts_of(error)
-    return f"{type(error).__name__}({', '.join(map(_told, parts))})" if parts else f"{type(error).__name__}: {error}"
