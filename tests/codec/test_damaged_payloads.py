@@ -51,6 +51,7 @@ READ: list[tuple[Any, Any, str]] = [
     (Literal["a"], "b", "v: expected Literal['a'], found str 'b'"),
     (dt.timedelta, float("inf"), "v: expected timedelta (or seconds), found float inf"),
     (Path, 5, "v: expected Path (or its text), found int 5"),
+    (None, 5, "v: expected None, found int 5"),
 ]
 
 
@@ -122,7 +123,7 @@ def test_plain_data_may_hold_members_of_enums() -> None:
     assert Value(Painted).encode({"colour": Colour.RED}) == Value(Painted).encode(Painted(Colour.RED))
 
 
-@pytest.mark.parametrize("annotation", [int, str, Any, Order])
+@pytest.mark.parametrize("annotation", [int, str, None, Any, Order])
 def test_bytes_that_are_no_encoding_are_a_format_error(annotation: Any) -> None:
     """J7."""
     with pytest.raises(JournalFormatError, match=r"^2 bytes are no encoded data: "):
