@@ -133,7 +133,10 @@ def encode_flat(value: Any) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    """The plain data of bytes. Raises JournalFormatError for bytes that `encode` did not write."""
+    """The plain data that bytes begin with. Raises JournalFormatError for bytes that `encode` did not write.
+
+    What follows is not looked at: that would take twice the time.
+    """
     try:
         return cbor2.loads(data, semantic_decoders=_DECODERS)
     except Exception as error:  # damaged bytes fail in many ways, some of them inside the constructors that we name
