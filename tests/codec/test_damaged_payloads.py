@@ -70,6 +70,8 @@ WRITTEN: list[tuple[Any, Any, str]] = [
     (dict[Pair, int], {Pair(1): 1, Pair("x"): 2}, "v key Pair(left='x', right=None).left: expected int, found str 'x'"),  # type: ignore[arg-type]
     (Parcel | Heavy, {"weight": "x"}, "v.weight: expected int, found str 'x'"),
     (Parcel | Heavy, {"weight": 1}, "v: expected one of Heavy | Parcel, found a value that fits Parcel, Heavy alike"),
+    (dt.date, 5, "v: expected date (or ISO 8601 text), found int 5"),
+    (dt.date, "2024-13-01", "v: expected date (or ISO 8601 text), found str '2024-13-01'"),
     (dt.time, "noon", "v: expected time (or ISO 8601 text), found str 'noon'"),
     (dt.timedelta, True, "v: expected timedelta (or seconds), found bool True"),
     (Decimal, "much", "v: expected Decimal (or its text), found str 'much'"),
@@ -85,6 +87,7 @@ def test_the_same_holds_for_what_a_caller_gives(annotation: Any, value: Any, mes
 
 
 TEXTS: list[tuple[Any, Any, Any]] = [
+    (dt.date, "2024-01-02", dt.date(2024, 1, 2)),
     (dt.time, "01:02:03", dt.time(1, 2, 3)),
     (dt.timedelta, 90, dt.timedelta(seconds=90)),
     (dt.timedelta, 0.5, dt.timedelta(seconds=0.5)),
