@@ -39,6 +39,9 @@ READ: list[tuple[Any, Any, str]] = [
     (dict[str, int], {1: 1, "a": 2}, "v key 1: expected str, found int 1"),
     (dict[str, int], {"a": 1, "b": "x"}, "v['b']: expected int, found str 'x'"),
     (dict[str, int], [["a", 1]], "v: expected dict[str, int], found list [['a', 1]]"),
+    (dict[Pair, int], 5, "v: expected dict[Pair, int], found int 5"),
+    (dict[Pair, int], [5], "v: expected dict[Pair, int], found list [5]"),
+    (dict[Pair, int], ["ab"], "v: expected dict[Pair, int], found list ['ab']"),
     (dict[Pair, int], [[{"left": 1}]], "v: expected dict[Pair, int], found list [[{'left': 1}]]"),
     (dict[Pair, int], [[{"left": 1}, "x"]], "v[{'left': 1}]: expected int, found str 'x'"),
     (dict[Parcel, int], [[{"weight": 1}, 2]], "v: expected dict[Parcel, int] with hashable keys, found list [[{'weight': 1}, 2]]"),
@@ -87,6 +90,8 @@ def test_the_same_holds_for_what_a_caller_gives(annotation: Any, value: Any, mes
 
 
 TEXTS: list[tuple[Any, Any, Any]] = [
+    (set[int], [2, 1], {1, 2}),
+    (tuple[int, ...], [1, 2], (1, 2)),
     (dt.date, "2024-01-02", dt.date(2024, 1, 2)),
     (dt.time, "01:02:03", dt.time(1, 2, 3)),
     (dt.timedelta, 90, dt.timedelta(seconds=90)),
