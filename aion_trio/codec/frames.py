@@ -38,7 +38,8 @@ _WITH_PLAIN_DATA = frozenset({WORKFLOW_STARTED, CHILD_WORKFLOW_STARTED, ATTRIBUT
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime_of(0)
 _code_of = itemgetter(0)
-_END = b"\xf6"
+_END = "end of frames"
+_END_BYTES = encode_flat(_END)
 
 
 def encode_frame(raws: Sequence[Raw]) -> bytes:
@@ -52,9 +53,9 @@ def decode_frame(data: bytes, count: int) -> list[Raw]:
     Fields that were added after an event was written have their defaults (H7). UnknownEventError for an event of a
     later version, JournalFormatError for bytes that are no frame of `count` events.
     """
-    # One element more than there are events: a frame that holds too many has something else than None there.
-    raws = decode(_array_head(count + 1) + data + _END)
-    if raws.pop() is not None:
+    # One element more than there are events: a frame that holds too many has something else than its end there.
+    raws = decode(_array_head(count + 1) + data + _END_BYTES)
+    if raws.pop() != _END:
         raise JournalFormatError(f"a frame holds more than its {count} events")
     try:
         fits = [*map(SIZES.get, map(_code_of, raws))] == [*map(len, raws)]

@@ -34,6 +34,19 @@ class Box(Generic[T]):
     content: T
 
 
+@dataclass
+class Scalars:
+    """One field of each type whose values skip their checks where they stand alone."""
+
+    yes: bool
+    no: bool
+    number: int
+    share: float
+    text: str
+    data: bytes
+    nothing: None = None
+
+
 ZONE = dt.timezone(dt.timedelta(hours=5, minutes=30))
 ORDER = Order("o", [Parcel(1), Parcel(2, "n")], dt.datetime(2024, 1, 1, tzinfo=ZONE), Decimal("1.10"))
 
@@ -62,6 +75,8 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Shade, Shade.DARK),
     (Level, Level.HIGH),
     (Rights, Rights.READ | Rights.WRITE),
+    (Scalars, Scalars(True, False, 0, 0.0, "", b"")),
+    (Scalars, Scalars(True, False, -1, -0.5, "t", b"b")),
     (Order, ORDER),
     (Point, Point(1.5, 2.0, 9)),
     (Tree, Tree(1, [Tree(2, [Tree(3)])], Tree(4))),

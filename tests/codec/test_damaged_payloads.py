@@ -39,6 +39,9 @@ READ: list[tuple[Any, Any, str]] = [
     (dict[str, int], {1: 1, "a": 2}, "v key 1: expected str, found int 1"),
     (dict[str, int], {"a": 1, "b": "x"}, "v['b']: expected int, found str 'x'"),
     (dict[str, int], [["a", 1]], "v: expected dict[str, int], found list [['a', 1]]"),
+    (dict[Pair, int], 5, "v: expected dict[Pair, int], found int 5"),
+    (dict[Pair, int], [5], "v: expected dict[Pair, int], found list [5]"),
+    (dict[Pair, int], ["ab"], "v: expected dict[Pair, int], found list ['ab']"),
     (dict[Pair, int], [[{"left": 1}]], "v: expected dict[Pair, int], found list [[{'left': 1}]]"),
     (dict[Pair, int], [[{"left": 1}, "x"]], "v[{'left': 1}]: expected int, found str 'x'"),
     (dict[Parcel, int], [[{"weight": 1}, 2]], "v: expected dict[Parcel, int] with hashable keys, found list [[{'weight': 1}, 2]]"),
@@ -51,6 +54,7 @@ READ: list[tuple[Any, Any, str]] = [
     (Literal["a"], "b", "v: expected Literal['a'], found str 'b'"),
     (dt.timedelta, float("inf"), "v: expected timedelta (or seconds), found float inf"),
     (Path, 5, "v: expected Path (or its text), found int 5"),
+    (None, 5, "v: expected None, found int 5"),
 ]
 
 
@@ -69,6 +73,8 @@ WRITTEN: list[tuple[Any, Any, str]] = [
     (dict[Pair, int], {Pair(1): 1, Pair("x"): 2}, "v key Pair(left='x', right=None).left: expected int, found str 'x'"),  # type: ignore[arg-type]
     (Parcel | Heavy, {"weight": "x"}, "v.weight: expected int, found str 'x'"),
     (Parcel | Heavy, {"weight": 1}, "v: expected one of Heavy | Parcel, found a value that fits Parcel, Heavy alike"),
+    (dt.date, 5, "v: expected date (or ISO 8601 text), found int 5"),
+    (dt.date, "2024-13-01", "v: expected date (or ISO 8601 text), found str '2024-13-01'"),
     (dt.time, "noon", "v: expected time (or ISO 8601 text), found str 'noon'"),
     (dt.timedelta, True, "v: expected timedelta (or seconds), found bool True"),
     (Decimal, "much", "v: expected Decimal (or its text), found str 'much'"),
@@ -84,6 +90,9 @@ def test_the_same_holds_for_what_a_caller_gives(annotation: Any, value: Any, mes
 
 
 TEXTS: list[tuple[Any, Any, Any]] = [
+    (set[int], [2, 1], {1, 2}),
+    (tuple[int, ...], [1, 2], (1, 2)),
+    (dt.date, "2024-01-02", dt.date(2024, 1, 2)),
     (dt.time, "01:02:03", dt.time(1, 2, 3)),
     (dt.timedelta, 90, dt.timedelta(seconds=90)),
     (dt.timedelta, 0.5, dt.timedelta(seconds=0.5)),
@@ -122,7 +131,7 @@ def test_plain_data_may_hold_members_of_enums() -> None:
     assert Value(Painted).encode({"colour": Colour.RED}) == Value(Painted).encode(Painted(Colour.RED))
 
 
-@pytest.mark.parametrize("annotation", [int, str, Any, Order])
+@pytest.mark.parametrize("annotation", [int, str, None, Any, Order])
 def test_bytes_that_are_no_encoding_are_a_format_error(annotation: Any) -> None:
     """J7."""
     with pytest.raises(JournalFormatError, match=r"^2 bytes are no encoded data: "):

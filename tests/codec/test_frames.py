@@ -51,6 +51,21 @@ def test_a_frame_of_another_number_of_events_is_refused(count: int) -> None:
         decode_frame(encode_frame([COMPLETED, COMPLETED]), count)
 
 
+@pytest.mark.parametrize("more", [b"\xf6", b"\xf6\xf6", b"\xf6 and so on", b"\x00", b"\x80", encode_frame([COMPLETED])], ids=bytes.hex)
+def test_a_frame_with_more_behind_its_events_is_refused(more: bytes) -> None:
+    """J7."""
+    with pytest.raises(JournalFormatError, match=r"^a frame holds more than its 1 events$"):
+        decode_frame(encode_frame([COMPLETED]) + more, 1)
+
+
+@pytest.mark.parametrize("size", range(1, len(encode_frame([COMPLETED]))))
+def test_a_frame_that_was_cut_is_refused(size: int) -> None:
+    """J7."""
+    for count in (1, 2):
+        with pytest.raises(JournalFormatError):
+            decode_frame(encode_frame([COMPLETED])[:size], count)
+
+
 def test_an_event_of_a_later_version_is_named() -> None:
     """H7."""
     with pytest.raises(UnknownEventError, match="event code 99 is not known to this version"):

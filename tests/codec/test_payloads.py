@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import cbor2
@@ -51,6 +52,31 @@ def test_a_payload_that_does_not_profit_from_compression_stays_plain() -> None:
     assert len(Codec((ZlibCodec(),)).wrap(LONG)) < len(LONG) / 5
 
 
+def test_a_payload_that_compression_makes_no_smaller_stays_plain() -> None:
+    """A coded one of the same length would be longer by its head."""
+    tried = (bytes(range(100)) + bytes(zeros) for zeros in range(100))
+    data = next(each for each in tried if len(zlib.compress(each, 6)) == len(each))
+    codec = Codec((ZlibCodec(minimum_bytes=0),))
+    assert codec.wrap(data) is data
+    assert len(codec.wrap(data + bytes(50))) < len(data) + 50
+
+
+def test_the_name_of_a_codec_that_payloads_hold_is_not_to_be_chosen() -> None:
+    with pytest.raises(TypeError, match="name"):
+        ZlibCodec(name="gzip")  # type: ignore[call-arg]
+
+
+def test_a_chain_whose_codecs_are_changed_keeps_its_order_its_names_and_its_limit() -> None:
+    chain = Codec((ZlibCodec(), Xor()), limit_bytes=300)
+    changed = chain.with_each(lambda codec: Xor(key=1) if codec.name == "xor" else codec)
+    assert changed.limit_bytes == 300
+    assert changed.unwrap(changed.wrap(LONG)) == LONG
+    with pytest.raises(JournalFormatError, match="'zlib' cannot decode"):  # xor is the last, and undone first with another key
+        changed.unwrap(chain.wrap(LONG))
+    assert Codec(limit_bytes=5).with_each(lambda codec: Xor()).limit_bytes == 5
+    assert Codec().with_each(lambda codec: Xor()).wrap(LONG) is LONG
+
+
 def test_plain_payloads_stay_readable_after_a_codec_was_added() -> None:
     assert Codec((ZlibCodec(), Xor())).unwrap(LONG) == LONG
 
@@ -62,6 +88,10 @@ def test_coded_payloads_stay_readable_under_another_order_of_codecs() -> None:
 def test_a_codec_that_is_not_configured_is_named() -> None:
     with pytest.raises(JournalFormatError, match=r"with the codec 'xor'; configured: zlib\. Add it"):
         Codec((ZlibCodec(),)).unwrap(Codec((Xor(),)).wrap(b"\x01"))
+    with pytest.raises(JournalFormatError, match=r"configured: xor, zlib\. Add it"):
+        Codec((ZlibCodec(), Xor())).unwrap(Codec((Xor("rot"),)).wrap(b"\x01"))
+    with pytest.raises(JournalFormatError, match=r"configured: none\. Add it"):
+        Codec().unwrap(Codec((Xor(),)).wrap(b"\x01"))
 
 
 def test_a_codec_that_fails_is_named() -> None:
@@ -76,6 +106,7 @@ def test_two_codecs_of_one_name_are_refused() -> None:
 
 
 def test_a_payload_above_the_limit_is_refused() -> None:
+    assert Codec().limit_bytes == 2 * 1024 * 1024
     codec = Codec(limit_bytes=10)
     assert codec.wrap(b"x" * 10)
     with pytest.raises(PayloadTooLargeError, match="11 bytes exceeds the limit of 10"):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
+import re
 import subprocess
 import sys
 from collections import OrderedDict
 from decimal import Decimal
+from email.message import Message
 from typing import Any
 
 import cbor2
@@ -52,7 +54,9 @@ def test_a_naive_datetime_stays_naive() -> None:
     assert decode(encode(dt.datetime(2024, 5, 6, 7, 8, 9, 10))) == dt.datetime(2024, 5, 6, 7, 8, 9, 10)
 
 
-@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "-Infinity", "1E+400", "0.00", "1.10"])
+@pytest.mark.parametrize(
+    "text", ["NaN", "sNaN", "Infinity", "-Infinity", "1E+400", "0.00", "1.10", "-0", "-0.00", "-0E-30", "-0E+300", "-0E-70000"]
+)
 def test_a_decimal_keeps_its_digits_and_its_kind(text: str) -> None:
     back = decode(encode([Decimal(text)]))[0]
     assert isinstance(back, Decimal)
@@ -111,11 +115,56 @@ def test_what_is_not_plain_is_refused_with_its_path(value: Any, path: str, says:
     assert caught.value.path == path
 
 
+@pytest.mark.parametrize(
+    "value", [re.compile("a+"), Message(), cbor2.CBORTag(28, [1]), cbor2.CBORTag(29, 0)], ids=lambda part: type(part).__name__
+)
+def test_what_could_be_written_but_never_read_is_refused(value: Any) -> None:
+    """The C encoder takes some objects whose tags we refuse to read (J7)."""
+    expected = f"expected plain data (or an annotation that names the type), found {type(value).__name__}"
+    for whole, place in ((value, "value"), ({"a": [1, value]}, "['a'][1]"), ([{2}, value], "[1]")):
+        with pytest.raises(InvalidInputError) as caught:
+            encode(whole)
+        assert str(caught.value) == f"{place}: {expected}"
+
+
+def test_bytes_that_look_like_a_tag_that_is_never_read_are_plain_data() -> None:
+    value = [b"\xd8\x1c\xd8\x23", 0xD824, {1}]
+    assert decode(encode(value)) == value
+
+
 def test_cyclic_data_is_refused() -> None:
     cycle: list[Any] = []
     cycle.append(cycle)
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match=rf": expected data nested at most {MAX_DEPTH} deep, found a deeper or cyclic value$"):
         encode(cycle)
+
+
+def nested(levels: int, innermost: Any) -> Any:
+    value = innermost
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("innermost", "levels"),
+    [([], 0), ({}, 0), ([1], 1), (["text " * 40], 1), ({"k": 1}, 1), ([math.inf], 1), ([Decimal("NaN")], 2), ([{1}], 3)],
+    ids=lambda part: repr(part)[:12],
+)
+def test_data_of_the_greatest_depth_is_stored_and_one_level_more_is_refused(innermost: Any, levels: int) -> None:
+    """Whichever encoder writes it; a tag counts as a level, an empty container as none."""
+    deepest = nested(MAX_DEPTH - levels, innermost)
+    assert repr(decode(encode(deepest))) == repr(deepest)
+    with pytest.raises(InvalidInputError, match=r"^the value cannot be read back once it is stored: "):
+        encode([deepest])
+
+
+def test_a_fault_in_the_deepest_place_is_told_as_what_it_is() -> None:
+    with pytest.raises(InvalidInputError, match="lone surrogate") as caught:
+        encode(nested(MAX_DEPTH, "\ud800"))
+    assert caught.value.path == "[0]" * MAX_DEPTH
+    with pytest.raises(InvalidInputError, match=r"found a deeper or cyclic value$"):
+        encode(nested(MAX_DEPTH + 1, "\ud800"))
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 10, 2_000])

@@ -56,7 +56,7 @@ class Campaign:
             raise RuntimeError(f"healthy code fails: {survey.failed}")
         loaded, left = Loaded(), list[str]()
         for mutant in self.mutants:
-            if not mutant.deep:
+            if survey.runs_at_import_alone(mutant):
                 left.append(mutant.name)
                 continue
             if time.monotonic() >= self.until:

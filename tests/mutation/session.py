@@ -65,15 +65,19 @@ class Survey:
     failed: list[str] = field(default_factory=list)
 
     def tests_over(self, mutant: Mutant) -> set[str]:
-        """The tests that run the mutant's statement; all of them for what runs at import."""
-        if not mutant.deep:
-            return set(self.seconds)
-        lines = self.lines.get(str(mutant.source.path), {})
-        return {test for line in mutant.lines for test in lines.get(line, ())} - {AT_IMPORT}
+        """The tests that run the mutant's statement; all of them for what runs at import alone."""
+        return set(self.seconds) if self.runs_at_import_alone(mutant) else self._contexts(mutant) - {AT_IMPORT}
 
     def runs_at_import(self, mutant: Mutant) -> bool:
+        return not mutant.deep or AT_IMPORT in self._contexts(mutant)
+
+    def runs_at_import_alone(self, mutant: Mutant) -> bool:
+        """Whether no test runs it: a constant, or a function that makes one."""
+        return not mutant.deep or self._contexts(mutant) == {AT_IMPORT}
+
+    def _contexts(self, mutant: Mutant) -> set[str]:
         lines = self.lines.get(str(mutant.source.path), {})
-        return not mutant.deep or any(AT_IMPORT in lines.get(line, ()) for line in mutant.lines)
+        return {context for line in mutant.lines for context in lines.get(line, ())}
 
 
 class _Reports:

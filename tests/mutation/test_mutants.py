@@ -19,7 +19,7 @@ from .children import DIED, HUNG, Escaped, Limit, forked
 from .places import Mutant, Source
 from .planting import Loaded
 from .records import Records, Trial, score
-from .session import require_lasting
+from .session import AT_IMPORT, Survey, require_lasting
 
 PROGRAM = '''
 """A module."""
@@ -65,6 +65,20 @@ def test_what_runs_at_import_is_told_from_what_a_call_runs(tmp_path: Path) -> No
 
 def test_a_mutant_names_the_lines_of_its_statement(tmp_path: Path) -> None:
     assert [(each.lines.start, each.lines.stop) for each in mutants(tmp_path)][1:4] == [(6, 7), (8, 9), (8, 9)]
+
+
+def test_a_function_that_only_an_import_calls_belongs_to_all_tests(tmp_path: Path) -> None:
+    """It makes a constant, say; without a test to try them on its mutants would count as alive."""
+    made, *_ = mutants(tmp_path, "def made():\n    return int(2)\nLIMIT = made()\n")
+    healthy = {"a": 0.1, "b": 0.1}
+    for contexts, tests, alone in (
+        ([AT_IMPORT], {"a", "b"}, True),
+        ([AT_IMPORT, "a"], {"a"}, False),
+        (["a"], {"a"}, False),
+        ([], set(), False),
+    ):
+        survey = Survey(healthy, {str(made.source.path): {2: contexts}})
+        assert (survey.tests_over(made), survey.runs_at_import_alone(made)) == (tests, alone)
 
 
 def test_a_fault_is_in_the_code_and_the_tree_stays_healthy(tmp_path: Path) -> None:
