@@ -75,17 +75,21 @@ def test_a_closing_is_the_end_of_the_run_in_its_rows() -> None:
     assert projection.summary().head == 3
     closed = [(ObligationKind.ACTIVITY, rows.row_of(1, 1)), (ObligationKind.WAKE_UP, b""), (ObligationKind.STEP, b"")]
     assert named(changes) == ([], closed)
+    assert projection.activities == {}
+    _, changes = after(started(), SCHEDULED, TERMINATED, [ev.WORKFLOW_REOPENED, AT, RUN, []], TERMINATED)
+    assert named(changes) == ([], closed[1:])
 
 
 def test_a_failed_attempt_owes_the_next_at_its_time() -> None:
     """A3."""
-    failed: Raw = [ev.ACTIVITY_ATTEMPT_FAILED, AT, 1, 1, ["raised", "E", "", None, None, False], AT + 60]
-    projection, changes = after(started(), SCHEDULED)
-    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 1), 0, "default", rows.payload_of(2, 1))]
-    assert projection.activities == {1: PendingActivity(seq=2, raw=SCHEDULED, attempt=1, due_us=0)}
-    projection, changes = after(started(), SCHEDULED, failed)
-    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 1), AT + 60, "default", rows.payload_of(2, 2))]
-    assert projection.activities == {1: PendingActivity(seq=2, raw=SCHEDULED, attempt=2, due_us=AT + 60)}
+    scheduled: Raw = [*SCHEDULED[:2], 4, *SCHEDULED[3:]]
+    failed: Raw = [ev.ACTIVITY_ATTEMPT_FAILED, AT, 4, 2, ["raised", "E", "", None, None, False], AT + 60]
+    projection, changes = after(started(), scheduled)
+    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 4), 0, "default", rows.payload_of(2, 1))]
+    assert projection.activities == {4: PendingActivity(seq=2, raw=scheduled, attempt=1, due_us=0)}
+    projection, changes = after(started(), scheduled, failed)
+    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 4), AT + 60, "default", rows.payload_of(2, 3))]
+    assert projection.activities == {4: PendingActivity(seq=2, raw=scheduled, attempt=3, due_us=AT + 60)}
 
 
 def test_what_one_append_opens_and_closes_leaves_no_trace() -> None:
