@@ -194,6 +194,15 @@ def test_an_id_goes_on_behind_the_runs_that_the_store_has() -> None:
     assert (Projection(head=7).head, Projection(head=7).run) == (7, None)
 
 
+def test_nothing_is_pending_where_the_history_was_not_read() -> None:
+    """A closed run's record is made of its summary: whoever asks it finds nothing, and no deadline."""
+    projection = Projection(head=7, run_no=3, last_at_us=AT)
+    assert (projection.activities, projection.children, projection.signals, projection.last_child) == ({}, {}, {}, 0)
+    assert (projection.open, projection.parent, projection.attributes, projection.deadline_us) == (False, None, {}, None)
+    assert (projection.cancel_requested, projection.closing) == (None, None)
+    assert projection.take() == Changes()
+
+
 def test_a_history_that_the_store_has_already_makes_no_row_again() -> None:
     projection = Projection()
     projection.reading = True
