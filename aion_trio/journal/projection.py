@@ -154,8 +154,6 @@ class Projection:
 
     def replace_row(self, kind: ObligationKind, row: bytes, *, due_us: int = 0, queue: str = "", payload: bytes = b"") -> None:
         """Open an obligation that may be open already: closing it later in this append must reach the store."""
-        if self.reading:
-            return
         fresh = (kind, row) in self._fresh
         self.open_row(kind, row, due_us=due_us, queue=queue, payload=payload)
         if not fresh:
@@ -189,8 +187,8 @@ class Projection:
         before = self.run
         _, at_us, type_name, version, run_id, parent_run_id, origin = raw[:7]
         run_no = 1 if before is None else before.run_no + 1
-        if before is not None and self.status is WorkflowStatus.CONTINUED_AS_NEW:
-            self.close_row(ObligationKind.RUN_START, rows.row_of(before.run_no, 0))
+        if self.status is WorkflowStatus.CONTINUED_AS_NEW:
+            self.close_row(ObligationKind.RUN_START, rows.row_of(run_no - 1, 0))
         self.status, self.open = WorkflowStatus.RUNNING, True
         self.parent, self.timeout_us, self.attributes = raw[9], raw[11], dict(raw[12])
         self.activities, self.children, self.signals = {}, {}, {}

@@ -23,31 +23,36 @@ ASKED: Raw = [ev.CHILD_CANCEL_REQUESTED, AT, 1, "enough"]
 CANCELLING: Raw = [ev.CANCEL_REQUESTED, AT, "enough", None]
 
 
-def child_started(child_id: str = "child", on_close: int = ev.ON_CLOSE_ABANDON) -> Raw:
-    return [ev.CHILD_WORKFLOW_STARTED, AT, 1, child_id, "checkout", 1, b"", b"d" * 16, on_close, {}, None, None]
+def child_started(child_id: str = "child", on_close: int = ev.ON_CLOSE_ABANDON, ordinal: int = 1) -> Raw:
+    return [ev.CHILD_WORKFLOW_STARTED, AT, ordinal, child_id, "checkout", 1, b"", b"d" * 16, on_close, {}, None, None]
 
 
-def successor() -> Raw:
-    raw = started()
+def successor(parent: list[object] | None = None) -> Raw:
+    raw = started(parent=parent)
     raw[4], raw[5] = b"s" * 16, RUN
     return raw
 
 
-def lost(histories: dict[str, list[Raw]], *gone: tuple[str, ObligationKind, bytes]) -> list[str]:
+def lost(histories: dict[str, list[Raw]], *gone: tuple[str, ObligationKind, bytes], namespace: str = "default") -> list[str]:
     """What verify finds in a journal with these histories, in this order, of which some rows are gone."""
     store = MemoryStore()
-    batch = [append for name, events in histories.items() for append in appends(key(name), events)]
-    batch += [Append(key(name), len(histories[name]), closes=[Close(kind, row)]) for name, kind, row in gone]
+    batch = [append for name, events in histories.items() for append in appends(key(name, namespace), events)]
+    batch += [Append(key(name, namespace), len(histories[name]), closes=[Close(kind, row)]) for name, kind, row in gone]
     assert all(isinstance(outcome, int) for outcome in store.apply(batch))
-    return [f"{finding.workflow_id}: {finding.what}" for finding in verify_journal(store)]
+    found = verify_journal(store)
+    assert {finding.namespace for finding in found} <= {namespace}
+    return [f"{finding.workflow_id}: {finding.what}" for finding in found]
 
 
 ROW = row_of(1, 1)
 SIGNAL = ("sender", ObligationKind.SIGNAL, ROW)
 START = ("parent", ObligationKind.CHILD_START, ROW)
 CLOSED = ("child", ObligationKind.CHILD_CLOSED, row_of(1, 0))
+CLOSED_AGAIN = ("child", ObligationKind.CHILD_CLOSED, row_of(2, 0))
 KIN = started(parent=["parent", RUN, 1])
 OTHERS = started(parent=["another", RUN, 1])
+NEXT_OF_KIN = successor(["parent", RUN, 1])
+TO_PARENT: Raw = [ev.SIGNAL_SENT, AT, 1, "parent", "word", b"", b"d" * 16]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +89,12 @@ def test_a_childs_start_is_lost_where_there_is_no_child(child: bool) -> None:
 
 @pytest.mark.parametrize(
     ("child", "found"),
-    [([KIN, CANCELLING], False), ([KIN], True), ([KIN, TERMINATED], False), ([OTHERS], False), ([KIN, CONTINUED, successor()], False)],
+    [([KIN, CANCELLING], False), ([KIN], True), ([KIN, TERMINATED], False), ([OTHERS], False), ([KIN, CONTINUED, NEXT_OF_KIN], False)],
     ids=["asked", "not asked", "closed", "another's child", "in a later run"],
 )
 @pytest.mark.parametrize("first", ["parent", "child"])
 def test_a_request_to_cancel_is_lost_where_an_open_child_has_not_heard_it(first: str, child: list[Raw], found: bool) -> None:
-    """C3, K9: whichever of the two was seen first."""
+    """C3, K9: whichever of the two was seen first. An earlier run of the child may have heard it."""
     parent = [started(), child_started(), ASKED]
     histories = {"parent": parent, "child": child} if first == "parent" else {"child": child, "parent": parent}
     told = [f"parent: CANCEL_REQUEST {ROW.hex()} is not owed, and 'child' has no record of it"]
@@ -115,9 +120,15 @@ def test_a_termination_is_lost_where_the_child_is_open(child: list[Raw]) -> None
         ({"parent": [started(), child_started(), COMPLETED], "child": [KIN, TERMINATED]}, [START, CLOSED], False),
         ({"parent": [started(), child_started()], "child": [started(), TERMINATED]}, [START], False),
         ({"parent": [started(), child_started()], "child": [KIN, CONTINUED]}, [START], False),
+        ({"parent": [started(), child_started()], "child": [KIN, TO_PARENT, TERMINATED]}, [START, CLOSED], True),
+        ({"parent": [started(), child_started()], "child": [OTHERS, TERMINATED, KIN, TERMINATED]}, [START, CLOSED_AGAIN], True),
+        ({"parent": [started(), child_started(ordinal=3)], "child": [KIN, TERMINATED]}, [CLOSED], False),
     ],
-    ids=["told to nobody", "still owed", "its start is still owed", "open", "the parent has closed", "another's child", "going on as new"],
-)
+    ids=[
+        "told to nobody", "still owed", "its start is still owed", "open", "the parent has closed", "another's child", "going on as new",
+        "a signal to the parent is owed", "one to the parent before is owed", "the start of the third command is still owed",
+    ],
+)  # fmt: skip
 def test_a_closing_is_lost_where_the_parent_waits_for_it(
     histories: dict[str, list[Raw]], gone: list[tuple[str, ObligationKind, bytes]], found: bool
 ) -> None:
@@ -133,6 +144,12 @@ def test_other_namespaces_have_nothing_to_do_with_it() -> None:
     batch.append(Append(key("parent"), 2, closes=[Close(START[1], ROW)]))
     assert all(isinstance(outcome, int) for outcome in store.apply(batch))
     assert [finding.what for finding in verify_journal(store)] == [f"CHILD_START {ROW.hex()} is not owed, and 'child' has no record of it"]
+
+
+def test_what_is_lost_is_told_of_the_namespace_that_lost_it() -> None:
+    parent = {"parent": [started(), child_started(), ASKED], "child": [KIN]}
+    assert lost(parent, ("parent", ObligationKind.CANCEL_REQUEST, ROW), namespace="other")
+    assert lost({"parent": [started(), child_started()]}, START, namespace="other")
 
 
 def test_what_is_settled_by_an_event_of_its_own_history_is_no_loss() -> None:

@@ -8,7 +8,8 @@ import aion_trio.events as ev
 from aion_trio.events import Raw
 from aion_trio.history import WorkflowStatus
 from aion_trio.journal import Changes, Projection, rows
-from aion_trio.stores import Close, ObligationKind, Open
+from aion_trio.journal.projection import OpenChild, PendingActivity
+from aion_trio.stores import Close, Mark, ObligationKind, Open, RunRow, Summary
 from tests.cli.histories import AT, raws
 
 from .harm import started
@@ -16,6 +17,7 @@ from .harm import started
 RUN = b"r" * 16
 SCHEDULED = raws()[1]
 COMPLETED = raws()[3]
+CONTINUED: Raw = [ev.WORKFLOW_CONTINUED_AS_NEW, AT + 9, RUN, b"", None, [], None]
 SENT: Raw = [ev.SIGNAL_SENT, AT, 1, "target", "word", b"", b"d" * 16]
 TERMINATED: Raw = [ev.WORKFLOW_TERMINATED, AT, "enough"]
 
@@ -73,13 +75,21 @@ def test_a_closing_is_the_end_of_the_run_in_its_rows() -> None:
     assert projection.summary().head == 3
     closed = [(ObligationKind.ACTIVITY, rows.row_of(1, 1)), (ObligationKind.WAKE_UP, b""), (ObligationKind.STEP, b"")]
     assert named(changes) == ([], closed)
+    assert projection.activities == {}
+    _, changes = after(started(), SCHEDULED, TERMINATED, [ev.WORKFLOW_REOPENED, AT, RUN, []], TERMINATED)
+    assert named(changes) == ([], closed[1:])
 
 
 def test_a_failed_attempt_owes_the_next_at_its_time() -> None:
     """A3."""
-    failed: Raw = [ev.ACTIVITY_ATTEMPT_FAILED, AT, 1, 1, ["raised", "E", "", None, None, False], AT + 60]
-    _, changes = after(started(), SCHEDULED, failed)
-    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 1), AT + 60, "default", rows.payload_of(2, 2))]
+    scheduled: Raw = [*SCHEDULED[:2], 4, *SCHEDULED[3:]]
+    failed: Raw = [ev.ACTIVITY_ATTEMPT_FAILED, AT, 4, 2, ["raised", "E", "", None, None, False], AT + 60]
+    projection, changes = after(started(), scheduled)
+    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 4), 0, "default", rows.payload_of(2, 1))]
+    assert projection.activities == {4: PendingActivity(seq=2, raw=scheduled, attempt=1, due_us=0)}
+    projection, changes = after(started(), scheduled, failed)
+    assert changes.opens == [Open(ObligationKind.ACTIVITY, rows.row_of(1, 4), AT + 60, "default", rows.payload_of(2, 3))]
+    assert projection.activities == {4: PendingActivity(seq=2, raw=scheduled, attempt=3, due_us=AT + 60)}
 
 
 def test_what_one_append_opens_and_closes_leaves_no_trace() -> None:
@@ -99,8 +109,7 @@ def test_what_one_append_opens_and_closes_leaves_no_trace() -> None:
 def test_a_signal_is_owed_until_its_outcome_is_on_record(outcome: Raw) -> None:
     """S2: and an outcome that is told again finds nothing."""
     projection, changes = after(started(), SENT)
-    (opened,) = changes.opens
-    assert (opened.kind, opened.row, opened.payload) == (ObligationKind.SIGNAL, rows.row_of(1, 1), rows.payload_of(2, "target", RUN))
+    assert changes.opens == [Open(ObligationKind.SIGNAL, rows.row_of(1, 1), 0, "", rows.payload_of(2, "target", RUN))]
     assert projection.signals == {1: 2}
     projection.apply(outcome)
     assert projection.signals == {}
@@ -185,6 +194,15 @@ def test_an_id_goes_on_behind_the_runs_that_the_store_has() -> None:
     assert (Projection(head=7).head, Projection(head=7).run) == (7, None)
 
 
+def test_nothing_is_pending_where_the_history_was_not_read() -> None:
+    """A closed run's record is made of its summary: whoever asks it finds nothing, and no deadline."""
+    projection = Projection(head=7, run_no=3, last_at_us=AT)
+    assert (projection.activities, projection.children, projection.signals, projection.last_child) == ({}, {}, {}, 0)
+    assert (projection.open, projection.parent, projection.attributes, projection.deadline_us) == (False, None, {}, None)
+    assert (projection.cancel_requested, projection.closing) == (None, None)
+    assert projection.take() == Changes()
+
+
 def test_a_history_that_the_store_has_already_makes_no_row_again() -> None:
     projection = Projection()
     projection.reading = True
@@ -222,3 +240,114 @@ def test_a_row_that_is_closed_opened_and_closed_in_one_append_is_closed_in_the_s
     projection.open_row(ObligationKind.ACTIVITY, row)
     projection.close_row(ObligationKind.ACTIVITY, row)
     assert named(projection.take()) == ([], [(ObligationKind.ACTIVITY, row)])
+
+
+def successor() -> Raw:
+    """The start of the run that goes on as new, in which no field is that of the first."""
+    raw = started("again", parent=["parent", b"p" * 16, 4])
+    raw[1:7] = [AT + 10, "audit", 5, b"s" * 16, RUN, 2]
+    return raw
+
+
+def test_a_start_is_the_run_of_its_row_and_of_the_summary() -> None:
+    """H2, H5: and a chain goes on with the next number."""
+    projection, changes = after(started(), CONTINUED, successor())
+    running = WorkflowStatus.RUNNING.number
+    assert changes.runs == [
+        RunRow(
+            run_id=b"s" * 16, run_no=2, parent_run_id=RUN, origin=2, type="audit", version=5, status=running, first_seq=3, last_seq=0,
+            started_us=AT + 10, closed_us=0,
+        )
+    ]  # fmt: skip
+    assert changes.summary == Summary(
+        type="audit", version=5, status=running, run_id=b"s" * 16, run_no=2, first_seq=3, started_us=AT + 10, closed_us=0, head=0,
+        parent_id="parent", attributes={"shop": "Ulm"},
+    )  # fmt: skip
+    assert changes.marks == [Mark(b"start:again", b"s" * 16)]
+    assert (projection.current, projection.last_at_us) == (changes.runs[0], AT + 10)
+
+
+def test_a_run_that_goes_on_as_new_owes_its_successor_until_that_has_started() -> None:
+    """R4, J9: a start after another end has no such row to close."""
+    successors_row = (ObligationKind.RUN_START, rows.row_of(1, 0))
+    _, changes = after(started(), CONTINUED)
+    assert [(each.kind, each.row) for each in changes.opens] == [successors_row]
+    assert rows.fields_of(changes.opens[0].payload) == [2, "", RUN]
+    assert changes.runs[0].status == WorkflowStatus.CONTINUED_AS_NEW.number
+    assert (changes.runs[0].last_seq, changes.runs[0].closed_us) == (2, AT + 9)
+    assert named(after(started(), CONTINUED, successor())[1]) == ([], [successors_row])
+    assert named(after(started(), TERMINATED, successor())[1]) == ([], [])
+    at_once = Projection()
+    for raw in (started(), CONTINUED, successor()):
+        at_once.apply(raw)
+    assert named(at_once.take())[0] == []
+
+
+def test_a_closing_is_owed_to_the_parent_and_the_command_that_it_names() -> None:
+    """C2: in whatever run of the child it comes."""
+    _, changes = after(started(), CONTINUED, successor(), [ev.WORKFLOW_COMPLETED, AT + 11, b""])
+    (opened,) = changes.opens
+    assert (opened.kind, opened.row) == (ObligationKind.CHILD_CLOSED, rows.row_of(2, 0))
+    assert rows.fields_of(opened.payload) == [4, "parent", b"s" * 16, b"p" * 16, 4]
+
+
+def test_a_run_begins_with_nothing_of_the_one_before() -> None:
+    """H5: what is pending, asked for and remembered belongs to one run; what was sent or asked in the next is keyed by its number."""
+    child: Raw = [ev.CHILD_WORKFLOW_STARTED, AT, 1, "child", "checkout", 1, b"", b"d" * 16, ev.ON_CLOSE_ABANDON, {}, None, None]
+    asked: Raw = [ev.CANCEL_REQUESTED, AT, "enough", None]
+    before, _ = after(started(), SCHEDULED, child, SENT, asked, TERMINATED)
+    assert (before.cancel_requested, before.closing, before.last_child) == ("enough", TERMINATED, 1)
+    projection, _ = after(started(), SCHEDULED, child, SENT, asked, TERMINATED, successor())
+    assert (projection.activities, projection.children, projection.signals) == ({}, {}, {})
+    assert (projection.cancel_requested, projection.closing, projection.last_child) == (None, None, 0)
+    projection.apply(SENT)
+    (opened,) = projection.take().opens
+    assert (opened.row, rows.fields_of(opened.payload)) == (rows.row_of(2, 1), [8, "target", b"s" * 16])
+
+
+def test_what_was_told_of_is_told_once() -> None:
+    """H2: a summary is written again by events that change it, and by no others."""
+    assert after(started(), SCHEDULED)[1].summary is None
+    projection, changes = after(started(), [ev.ATTRIBUTES_UPDATED, AT, {"team": "red"}])
+    assert changes.summary == projection.summary()
+    assert projection.take() == Changes()
+    projection.apply([ev.PATCH_MARKED, AT + 7, "more"])
+    assert (projection.take(), projection.last_at_us, projection.head) == (Changes(), AT + 7, 3)
+
+
+def test_a_child_is_waited_for_until_its_closing_and_asked_to_cancel_no_later() -> None:
+    """C2, C3: and what is told again of one that has ended closes no request that another may have made."""
+    child: Raw = [ev.CHILD_WORKFLOW_STARTED, AT, 3, "child", "checkout", 1, b"", b"d" * 16, ev.ON_CLOSE_CANCEL, {}, None, None]
+    ended: Raw = [ev.CHILD_WORKFLOW_FAILED, AT, 3, ["raised", "E", "", None, None, False]]
+    asked: Raw = [ev.CHILD_CANCEL_REQUESTED, AT, 3, "enough"]
+    projection, changes = after(started(), child)
+    assert projection.children == {3: OpenChild(seq=2, child_id="child", on_parent_close=ev.ON_CLOSE_CANCEL, cancel_requested=False)}
+    assert projection.last_child == 3
+    assert changes.opens == [Open(ObligationKind.CHILD_START, rows.row_of(1, 3), 0, "", rows.payload_of(2, "child", RUN))]
+    assert named(after(started(), child, ended, asked)[1]) == ([], [])
+    assert named(after(started(), child, ended, ended)[1]) == ([], [(ObligationKind.CHILD_START, rows.row_of(1, 3))])
+    at_once = Projection()
+    for raw in (started(), child, ended, ended):
+        at_once.apply(raw)
+    assert named(at_once.take())[0] == []
+
+
+def test_an_outcome_of_an_activity_that_is_not_pending_closes_nothing() -> None:
+    """A1: its row may be open again, for nobody else than the one who opened it."""
+    assert named(after(started(), SCHEDULED, raws()[2], raws()[2])[1]) == ([], [])
+
+
+def test_what_is_owed_by_the_engine_itself_is_put_in_the_place_of_what_was_owed_before() -> None:
+    """J9: the step, which no event tells of, and the wake-up."""
+    projection, _ = after(started())
+    projection.replace_row(ObligationKind.STEP, b"")
+    projection.open_row(ObligationKind.WAKE_UP, b"", due_us=7)
+    projection.replace_row(ObligationKind.WAKE_UP, b"", due_us=9)
+    assert projection.take() == Changes(opens=[Open(ObligationKind.STEP, b"", 0, "", b""), Open(ObligationKind.WAKE_UP, b"", 9, "", b"")])
+    projection.replace_row(ObligationKind.STEP, b"")
+    projection.close_row(ObligationKind.STEP, b"")
+    assert projection.take() == Changes(closes=[Close(ObligationKind.STEP, b"")])
+    projection.open_row(ObligationKind.WAKE_UP, b"", due_us=7)
+    projection.replace_row(ObligationKind.WAKE_UP, b"", due_us=9)
+    projection.close_row(ObligationKind.WAKE_UP, b"")
+    assert projection.take() == Changes()

@@ -237,6 +237,8 @@ async def test_a_writer_that_does_not_get_its_store_open_again_fails_and_the_nex
     async with running_again(journal):
         assert store.calls["reopen"] == 3
         assert (journal.head(WorkflowKey("default", "a")), await journal.append(append("b"))) == (1, 1)
+    async with running_again(journal):
+        assert (store.calls["reopen"], await journal.append(append("b", 1))) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -291,10 +293,10 @@ async def test_an_event_is_found_by_its_number_or_is_none(store: FaultyStore) ->
 
 
 async def test_a_stopped_journal_leaves_no_thread_behind() -> None:
-    """Nothing outlives its block."""
+    """Nothing outlives its block; nor does the interpreter, at its end, wait for a disk that hangs."""
     async with running(threaded(MemoryStore())) as journal:
         await journal.append(append("a"))
-        assert any(thread.name == "aion-journal" for thread in threading.enumerate())
+        assert [thread.daemon for thread in threading.enumerate() if thread.name == "aion-journal"] == [True]
     for thread in threading.enumerate():
         if thread.name == "aion-journal":
             thread.join(5)
