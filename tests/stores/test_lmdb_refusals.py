@@ -120,6 +120,27 @@ def test_a_name_that_cannot_be_made_durable_is_not_opened(tmp_path: Path, monkey
     closed_journal(tmp_path / "journal")
 
 
+def test_the_names_of_a_journal_are_durable_up_to_a_directory_that_nobody_may_read_and_beyond(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """J3: a journal that was made with its parents is lost with the name of any of them."""
+    opened, synchronised, durable = os.open, os.fsync, set[int]()
+
+    def open_below(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY and Path(path) == tmp_path / "made" / "passable":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode)
+
+    def synchronise(fd: int) -> None:
+        durable.add(os.fstat(fd).st_ino)
+        synchronised(fd)
+
+    monkeypatch.setattr(os, "open", open_below)
+    monkeypatch.setattr(os, "fsync", synchronise)
+    LmdbStore.open(tmp_path / "made" / "passable" / "journal").close()
+    assert {(tmp_path / name).stat().st_ino for name in ("", "made", "made/passable/journal")} <= durable
+
+
 def test_a_journal_whose_own_tree_is_torn_is_not_opened(tmp_path: Path) -> None:
     """J7: who writes is not found out, so that nothing is written."""
     path = closed_journal(tmp_path / "journal")
