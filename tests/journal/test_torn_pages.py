@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 from collections.abc import Callable
 from contextlib import closing
@@ -201,9 +202,18 @@ def large_record(sound: Path) -> tuple[int, int]:
     return found[0], size
 
 
-def test_a_large_record_whose_page_is_torn_is_left_out_alone(sound: Path, tmp_path: Path) -> None:
+LARGE_TEARS: dict[str, Callable[[Page], None]] = {
+    "nothing": TEARS["nothing"][0],
+    "another page": lambda page: place(page, 0, "Q", 7),
+    "another kind": lambda page: place(page, 10, "H", 2),
+    "one page too few": lambda page: place(page, 12, "I", struct.unpack_from("=I", page, 12)[0] - 1),
+}
+
+
+@pytest.mark.parametrize("how", LARGE_TEARS)
+def test_a_large_record_whose_page_is_torn_is_left_out_alone(sound: Path, tmp_path: Path, how: str) -> None:
     number, size = large_record(sound)
-    with closing(LmdbStore.open(torn(sound, tmp_path / "torn", number, TEARS["nothing"][0], size), read_only=True)) as store:
+    with closing(LmdbStore.open(torn(sound, tmp_path / "torn", number, LARGE_TEARS[how], size), read_only=True)) as store:
         found = [finding for finding in store.verify() if finding.remedy is Remedy.SALVAGE]
         assert any(f"page {number}, which holds a large record of it, does not say so" in finding.what for finding in found)
         store.salvage(tmp_path / "copy")
@@ -215,6 +225,18 @@ def test_a_large_record_whose_page_is_torn_is_left_out_alone(sound: Path, tmp_pa
                     copy.history(owner)
             else:
                 assert copy.history(owner) == whole.history(owner)
+
+
+def test_a_large_record_is_read_whole_however_its_last_page_is_filled(tmp_path: Path) -> None:
+    """By one byte, to the last byte, and all between."""
+    sizes = range(2 * resource.getpagesize() - 100, 2 * resource.getpagesize())
+    rows = [Open(ObligationKind.ACTIVITY, size.to_bytes(3), payload=b"p" * size) for size in sizes]
+    with closing(LmdbStore.open(tmp_path / "j")) as store:
+        store.apply([Append(key("w"), 0, b"e", 1, opens=rows)])
+        assert [finding for finding in store.verify() if finding.remedy is Remedy.SALVAGE] == []
+        store.salvage(tmp_path / "copy")
+        with closing(LmdbStore.open(tmp_path / "copy")) as copy:
+            assert copy.obligations_of(key("w")) == store.obligations_of(key("w"))
 
 
 def test_a_file_that_ends_within_a_large_record_is_told(sound: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from aion_trio.stores import LmdbStore, StoreError, StoreLocked, StoreNotWritable, dump
+from aion_trio.stores.lmdb_store.directory import WRITER
 
 from .building import events, full_workflow, key, write
 from .processes import run_program, running
+
+needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files in /proc")
 
 HOLD = "store = LmdbStore.open(path); write(store, *full_workflow(key())); print('ready', flush=True); sys.stdin.read()"
 
@@ -56,6 +60,51 @@ def test_a_refused_writer_leaves_the_owners_name(lmdb_store: LmdbStore) -> None:
         with pytest.raises(StoreLocked) as refusal:
             LmdbStore.open(lmdb_store.path)
         assert refusal.value.pid == os.getpid()
+
+
+def test_the_lock_names_its_owner_and_nobody_else(tmp_path: Path) -> None:
+    """Also behind one whose number was longer."""
+    (tmp_path / WRITER).write_text("12345678901\n67\n")
+    LmdbStore.open(tmp_path).close()
+    assert (tmp_path / WRITER).read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("name", ["", "\n", "somebody\n"])
+def test_an_owner_that_has_not_named_itself_is_another_process(tmp_path: Path, name: str) -> None:
+    (tmp_path / WRITER).write_text(name)
+    with (tmp_path / WRITER).open() as owner:
+        fcntl.flock(owner, fcntl.LOCK_EX)
+        with pytest.raises(StoreLocked, match="in use by another process; ") as refusal:
+            LmdbStore.open(tmp_path)
+    assert refusal.value.pid == 0
+
+
+@needs_proc
+def test_what_was_closed_or_refused_keeps_no_file_open_and_closes_no_other(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    for _ in range(2):
+        store = LmdbStore.open(tmp_path / "journal")
+        held = os.listdir("/proc/self/fd")
+        with pytest.raises(StoreLocked) as refusal:
+            LmdbStore.open(tmp_path / "journal")
+        assert len(os.listdir("/proc/self/fd")) == len(held), refusal
+        store.close()
+        store.close()
+        assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_a_program_without_standard_input_lets_go_of_its_lock_too(tmp_path: Path) -> None:
+    """The lock is the first file that it opens, and gets the lowest number."""
+    kept = os.dup(0)
+    os.close(0)
+    try:
+        store = LmdbStore.open(tmp_path / "journal")
+        assert os.path.samestat(os.fstat(0), (tmp_path / "journal" / WRITER).stat())
+        store.close()
+        LmdbStore.open(tmp_path / "journal").close()
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
 
 
 def test_closing_lets_the_next_writer_in(lmdb_store: LmdbStore) -> None:

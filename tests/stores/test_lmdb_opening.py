@@ -60,6 +60,24 @@ def test_a_journal_whose_trees_were_made_and_not_yet_claimed_is_taken(tmp_path: 
     closed_journal(path)
 
 
+def test_a_journal_is_read_by_others_and_written_by_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        closed_journal(tmp_path / "journal")
+    finally:
+        os.umask(before)
+    modes = {name: (tmp_path / "journal" / name).stat().st_mode & 0o777 for name in ("data.mdb", "lock.mdb", "writer.lock")}
+    assert modes == {"data.mdb": 0o644, "lock.mdb": 0o644, "writer.lock": 0o644}
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system reserves no room")
+def test_the_whole_table_of_readers_has_its_room_on_disk(tmp_path: Path) -> None:
+    """J6: a reader whose slot finds no block on a full disk would die."""
+    closed_journal(tmp_path / "journal")
+    table = (tmp_path / "journal" / READERS).stat()
+    assert table.st_blocks * 512 >= table.st_size
+
+
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "orders.db").write_bytes(b"SQLite format 3")
     with pytest.raises(StoreFormatError, match="is a file; a journal is a directory"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 import lmdb
@@ -17,6 +18,8 @@ from .building import key
 from .damage import root_page
 from .processes import run_program
 from .test_lmdb_opening import closed_journal, put_meta
+
+PAGE = resource.getpagesize()
 
 
 def test_an_address_space_that_is_nearly_used_up_gets_the_map_that_fits_or_is_told(tmp_path: Path) -> None:
@@ -70,15 +73,37 @@ def test_a_damaged_name_of_the_writer_stops_nobody(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_a_power_cut_left_of_a_journal_that_was_being_made_is_taken_for_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pages", [1, 2, 3])
+@pytest.mark.parametrize("torn", [0, 1])
+def test_what_a_power_cut_left_of_a_journal_that_was_being_made_is_taken_for_nothing(tmp_path: Path, pages: int, torn: int) -> None:
     """LMDB refuses such a file. Without the lock's file it may be somebody else's, and is left as it is."""
+    with lmdb.open(str(tmp_path / "whole")) as env, env.begin(write=True) as txn:
+        txn.put(b"k", b"v")
+    data = bytearray((tmp_path / "whole" / "data.mdb").read_bytes())
+    assert len(data) == 3 * PAGE
+    data[torn * PAGE : (torn + 1) * PAGE] = bytes(PAGE)
     for name in ("owned", "foreign"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "data.mdb").write_bytes(bytes(2 * os.sysconf("SC_PAGESIZE")))
+        (tmp_path / name / "data.mdb").write_bytes(data[: pages * PAGE])
     (tmp_path / "owned" / WRITER).touch()
     closed_journal(tmp_path / "owned")
     with pytest.raises(StoreFormatError, match="not a journal"):
         LmdbStore.open(tmp_path / "foreign")
+
+
+def test_what_no_power_cut_leaves_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    """Whole headers, or a file that is longer than what is written before the headers are durable."""
+    for name in ("sound", "long"):
+        with lmdb.open(str(tmp_path / name)) as env, env.begin(write=True) as txn:
+            txn.put(b"k", b"v" * (PAGE if name == "long" else 1))
+        (tmp_path / name / WRITER).touch()
+    with (tmp_path / "long" / "data.mdb").open("r+b") as file:
+        file.write(bytes(2 * PAGE))
+    for name in ("sound", "long"):
+        before = (tmp_path / name / "data.mdb").read_bytes()
+        with pytest.raises(StoreFormatError):
+            LmdbStore.open(tmp_path / name)
+        assert (tmp_path / name / "data.mdb").read_bytes() == before
 
 
 def test_where_the_table_of_readers_finds_no_room_the_journal_is_not_opened(tmp_path: Path) -> None:
@@ -118,6 +143,27 @@ def test_a_name_that_cannot_be_made_durable_is_not_opened(tmp_path: Path, monkey
         with pytest.raises(StoreNotWritable, match="Input/output error"):
             LmdbStore.open(tmp_path / "journal")
     closed_journal(tmp_path / "journal")
+
+
+def test_the_names_of_a_journal_are_durable_up_to_a_directory_that_nobody_may_read_and_beyond(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """J3: a journal that was made with its parents is lost with the name of any of them."""
+    opened, synchronised, durable = os.open, os.fsync, set[int]()
+
+    def open_below(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY and Path(path) == tmp_path / "made" / "passable":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode)
+
+    def synchronise(fd: int) -> None:
+        durable.add(os.fstat(fd).st_ino)
+        synchronised(fd)
+
+    monkeypatch.setattr(os, "open", open_below)
+    monkeypatch.setattr(os, "fsync", synchronise)
+    LmdbStore.open(tmp_path / "made" / "passable" / "journal").close()
+    assert {(tmp_path / name).stat().st_ino for name in ("", "made", "made/passable/journal")} <= durable
 
 
 def test_a_journal_whose_own_tree_is_torn_is_not_opened(tmp_path: Path) -> None:

@@ -174,6 +174,22 @@ def test_a_workflow_of_which_nothing_tells_whose_it_is_stays_out_of_an_index_mad
         assert {finding.workflow_id for finding in store.verify()} == {""}
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_index_made_anew_gives_no_number_out_again(journal: Path, damaged: bool) -> None:
+    """Where the next number cannot be read any more, those that have rows or an id are still theirs."""
+    with closing(LmdbStore.open(journal)) as store:
+        write(store, start(key("gone")))
+        store.purge([key("gone")])
+    with trees(journal) as at:
+        if damaged:
+            at.turn("meta", b"next_serial")
+    with closing(LmdbStore.open(journal)) as store:
+        store.reindex()
+        write(store, start(key("new")))
+    with trees(journal) as at:
+        assert at.serial(key("new")) == BETA + (1 if damaged else 2)
+
+
 @pytest.mark.parametrize("how", ["gap", "event's bit", "end"])
 def test_a_damaged_identity_is_not_made_anew_for_a_history_that_is_not_whole(journal: Path, how: str) -> None:
     """J7: with it the history would be one that ends early."""
