@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import LmdbStore, Store, StoreClosed, StoreFormatError, SummaryFilter, dump
+from aion_trio.stores import LmdbStore, MemoryStore, Store, StoreClosed, StoreFormatError, StoreStats, SummaryFilter, dump
 
 from .building import events, full_workflow, key, start, summary, write
 from .conftest import Backend
+from .operations import ARGUMENTS, operations
 
 
 def test_everything_is_there_after_opening_again(store: Store, backend: Backend) -> None:
@@ -96,13 +97,22 @@ def test_statistics_count_what_there_is(store: Store) -> None:
     assert stats.size_bytes > 0 and stats.written_by
 
 
-def test_closing_twice_is_allowed_and_a_closed_store_says_so(store: Store) -> None:
+def test_statistics_of_a_store_in_memory_tell_of_no_file() -> None:
+    assert MemoryStore().stats() == StoreStats(0, {}, 0, 0, 0, 0, "memory")
+
+
+def test_a_backup_of_a_store_in_memory_has_the_name_of_its_writer(tmp_path: Path) -> None:
+    MemoryStore(written_by="orders 1.4").backup(tmp_path / "backup")
+    copy = LmdbStore.open(tmp_path / "backup", read_only=True)
+    assert copy.stats().written_by == "orders 1.4"
+    copy.close()
+
+
+@pytest.mark.parametrize("operation", sorted({*operations()} - {"close"}))
+def test_a_closed_store_says_so_whatever_it_is_asked(operation: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     write(store, start(key()))
     store.close()
     store.close()
     with pytest.raises(StoreClosed):
-        store.head(key())
-    with pytest.raises(StoreClosed):
-        store.apply([events(key(), 1)])
-    with pytest.raises(StoreClosed):
-        store.reopen()
+        getattr(store, operation)(*ARGUMENTS[operation])

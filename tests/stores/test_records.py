@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_a_purged_id_begins_again_from_nothing(store: Store) -> None:
     assert store.apply([start(key())]) == [1]
     assert store.obligations_of(key()) == [] and store.marks(key()) == [] and store.runs(key()) == []
     assert store.verify() == []
+
+
+def test_what_was_purged_from_memory_takes_no_room_there() -> None:
+    store, data = MemoryStore(), b"started".upper()
+    before = sys.getrefcount(data)
+    write(store, Append(key(), 0, data, 1))
+    assert sys.getrefcount(data) > before
+    store.purge([key()])
+    assert sys.getrefcount(data) == before
 
 
 def test_a_dump_holds_every_record(store: Store) -> None:
