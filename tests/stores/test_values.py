@@ -23,6 +23,7 @@ from aion_trio.stores import (
     StoreLocked,
     StoreStats,
     SummaryFilter,
+    WorkflowRecords,
 )
 
 from .building import key, run, summary
@@ -43,7 +44,14 @@ ROWS = {
 }
 ANSWERS = {
     type(answer).__name__: answer
-    for answer in (HistoryPage((), None), SummaryFilter(), Finding("what"), StoreStats(0, {}, 0, 0, 0, 0, ""), Fault("apply"))
+    for answer in (
+        HistoryPage((), None),
+        SummaryFilter(),
+        Finding("what"),
+        StoreStats(0, {}, 0, 0, 0, 0, ""),
+        Fault("apply"),
+        WorkflowRecords((), None, (), (), ()),
+    )
 }
 
 
