@@ -110,7 +110,7 @@ def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: i
     expected = 0
     cursor = view.txn.cursor(db=view.tables.rows)
     prefix, width, add = ROW.pack(serial, EVENTS), ROW.size, frames.append
-    items = cursor.iternext(keys=True, values=True) if cursor.set_range(EVENTS_KEY.pack(serial, EVENTS, from_seq)) else ()
+    items = cursor.iternext() if cursor.set_range(EVENTS_KEY.pack(serial, EVENTS, from_seq)) else ()
     for at, record in items:  # the loop of every replay: not `items_under`, whose frames cost as much as the checks
         if at[:width] != prefix:
             break

@@ -190,6 +190,12 @@ def test_keys_lists_every_id_of_all_namespaces(store: Store, limit: int) -> None
     assert found == names
 
 
+def test_a_status_is_any_number_of_a_byte_and_others_are_of_no_workflow(store: Store) -> None:
+    for status in (0, 1, 255):
+        write(store, start(key(f"w{status}"), summary(status)))
+    assert ids(store, SummaryFilter(statuses=frozenset({-1, 0, 255, 256, 1 << 70}))) == ["w0", "w255"]
+
+
 def test_a_page_that_holds_the_last_row_says_that_it_does(mixed: Store) -> None:
     assert mixed.keys(None, 10).after is None and mixed.summaries(SummaryFilter(), None, 10).after is None
 
