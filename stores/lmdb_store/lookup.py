@@ -22,8 +22,10 @@ class Names:
         number = self._numbers.get(text)
         if number is None:
             name = stored(text)
-            record = view.txn.get(name, db=view.tables.names) if name is not None else None
-            if name is None or record is None:
+            if name is None:
+                return None
+            record = view.txn.get(name, db=view.tables.names)
+            if record is None:
                 return None
             number = self._numbers[text] = NUMBER.unpack(unseal(name, record))[0]
         return number

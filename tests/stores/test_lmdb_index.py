@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aion_trio.stores import CorruptRecord, LmdbStore, ObligationKind, SummaryFilter
+from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import (
     BY_STATUS,
     DUE_KEY,
@@ -15,8 +16,10 @@ from aion_trio.stores.lmdb_store.layout import (
     IDENTITY,
     NUMBER,
     ROW,
+    SERIAL,
     STATUS_KEY,
 )
+from aion_trio.stores.lmdb_store.lookup import Owners
 from aion_trio.stores.lmdb_store.records import seal
 from aion_trio.stores.lmdb_store.rows import encode_identity
 from tests.journal.harm import Trees, trees
@@ -169,3 +172,27 @@ def test_no_row_has_a_name_that_is_longer_than_may_be(lmdb_store: LmdbStore) -> 
     for size in range(481, 530):
         assert lmdb_store.obligation(key(), ACTIVITY, b"r" * size) is None
         assert lmdb_store.mark(key(), b"m" * size) is None
+
+
+# ---- whose rows
+
+
+def test_the_owner_of_rows_is_found_unless_its_id_or_its_namespace_is_damaged(tmp_path: Path) -> None:
+    """By their number, for where the rows do not say it. A text that is no UTF-8, or cut off, is damage too."""
+    ids = [key("first", "above"), key("second"), key("third", ""), key("fourth"), key("fifth"), key("sixth", "beyond")]
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        write(store, *(events(each, 0) for each in ids))
+    with trees(tmp_path / "journal") as at:
+        at.turn("names", b"above")
+        at.turn("ids", at.keys("ids", b"fifth")[0])
+        default = NUMBER.pack(number(at, b"default"))
+        for place in (default + b"\xff", default[:2], NUMBER.pack(77) + b"nowhere"):
+            at.put("ids", place, seal(place, SERIAL.pack(77)))
+        at.put("names", b"\xff", seal(b"\xff", NUMBER.pack(88)))
+        at.put("names", b"a", seal(b"a", b"short"))
+    environment = Environment(tmp_path / "journal", Settings(read_only=True))
+    with environment.view() as view:
+        owners = Owners()
+        assert owners.all(view) == {2: ids[1], 3: ids[2], 4: ids[3], 6: ids[5]}
+        assert (owners.of(view, 3), owners.of(view, 5), owners.of(view, 7)) == (ids[2], None, None)
+    environment.close()
