@@ -91,6 +91,6 @@ def _encode_float(value: float) -> bytes:
 def _encode_time(value: object) -> bytes:
     if not isinstance(value, datetime):
         raise InvalidRecord(f"an attribute is a str, int, float, bool or datetime, not {type(value).__name__}")
-    if value.tzinfo is None or value.utcoffset() is None:
+    if value.utcoffset() is None:
         raise InvalidRecord(f"a datetime attribute needs a time zone: {value!r}")
     return _encode_int((value - _EPOCH) // _MICROSECOND)

@@ -87,7 +87,7 @@ class Mark:
     value: bytes = b""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(slots=True)
 class Summary:
     """The projection row of one workflow id: its newest run (H2). Times are microseconds since the epoch, 0 = not yet."""
 

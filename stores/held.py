@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contract import Finding, Frame, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
+from .contract import Finding, Frame, Mark, Obligation, ObligationKind, Remedy, RunRow, Summary, WorkflowKey
 from .dump import WorkflowRecords
 
 
@@ -45,12 +45,14 @@ class HeldWorkflow:
 def check_held(workflow: HeldWorkflow) -> list[Finding]:
     """What is wrong with one workflow: a gap, or an end that its summary does not know."""
     findings: list[Finding] = []
+    namespace, workflow_id = workflow.key
     expected = 1
     for frame in workflow.frames:
         if frame.first_seq != expected:
-            findings.append(Finding(f"event {expected} is missing", workflow.key.workflow_id, expected, workflow.key.namespace))
+            findings.append(Finding(f"event {expected} is missing", workflow_id, expected, namespace, Remedy.RESTORE))
         expected = frame.first_seq + frame.count
     if workflow.summary is not None and workflow.summary.head not in (0, workflow.head):
         what = f"the summary says that the history ends at {workflow.summary.head}, it ends at {workflow.head}"
-        findings.append(Finding(what, workflow.key.workflow_id, workflow.head, workflow.key.namespace))
+        remedy = Remedy.RESTORE if workflow.summary.head > workflow.head else Remedy.REPAIR
+        findings.append(Finding(what, workflow_id, workflow.head, namespace, remedy))
     return findings

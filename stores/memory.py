@@ -106,23 +106,20 @@ class MemoryStore:
             self._require_open()
             condition = Condition(where)
             entries: list[SummaryEntry] = []
-            last = b""
             for workflow in self._later_than(after):
                 if workflow.summary is None or workflow.key.namespace != where.namespace or not condition.holds(workflow.summary):
                     continue
                 if len(entries) >= limit:
-                    return SummaryPage(entries, last)
+                    return SummaryPage(entries, _before(workflow))
                 entries.append(SummaryEntry(workflow.key, workflow.summary))
-                last = workflow.serial.to_bytes(_SERIAL_BYTES)
             return SummaryPage(entries, None)
 
     def keys(self, after: bytes | None = None, limit: int = 1000, on_damage: Damage | None = None) -> KeyPage:
         with self._lock:
             self._require_open()
             later = self._later_than(after)
-            page = later[:limit]
-            more = page[-1].serial.to_bytes(_SERIAL_BYTES) if len(later) > len(page) > 0 else None
-            return KeyPage([workflow.key for workflow in page], more)
+            more = _before(later[limit]) if len(later) > limit else None
+            return KeyPage([workflow.key for workflow in later[:limit]], more)
 
     def counts(self, namespace: str) -> Mapping[int, int]:
         with self._lock:
@@ -304,3 +301,8 @@ class MemoryStore:
     def _require_open(self) -> None:
         if self._closed:
             raise StoreClosed("this store was closed")
+
+
+def _before(workflow: HeldWorkflow) -> bytes:
+    """Where a listing goes on whose next row is this workflow's."""
+    return (workflow.serial - 1).to_bytes(_SERIAL_BYTES)

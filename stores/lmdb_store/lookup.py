@@ -22,8 +22,10 @@ class Names:
         number = self._numbers.get(text)
         if number is None:
             name = stored(text)
-            record = view.txn.get(name, db=view.tables.names) if name is not None else None
-            if name is None or record is None:
+            if name is None:
+                return None
+            record = view.txn.get(name, db=view.tables.names)
+            if record is None:
                 return None
             number = self._numbers[text] = NUMBER.unpack(unseal(name, record))[0]
         return number
@@ -114,7 +116,7 @@ def find_head(view: View, serial: int, workflow_id: str) -> int:
     behind = cursor.item() if cursor.set_range(ROW.pack(serial, EVENTS + 1)) else None
     found = cursor.prev() if behind is not None else cursor.last()
     key, record = cursor.item() if found else (b"", b"")
-    if not key.startswith(own) or key[SERIAL.size] > EVENTS:
+    if not key.startswith(own) or key == own:
         raise CorruptRecord(f"workflow {workflow_id!r}: its rows are not where they belong", workflow_id)
     head = int.from_bytes(key[ROW.size :]) if key[SERIAL.size] == EVENTS else 0
     unseal(key, record, workflow_id, head)

@@ -110,14 +110,14 @@ def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: i
     expected = 0
     cursor = view.txn.cursor(db=view.tables.rows)
     prefix, width, add = ROW.pack(serial, EVENTS), ROW.size, frames.append
-    items = cursor.iternext(keys=True, values=True) if cursor.set_range(EVENTS_KEY.pack(serial, EVENTS, from_seq)) else ()
+    items = cursor.iternext() if cursor.set_range(EVENTS_KEY.pack(serial, EVENTS, from_seq)) else ()
     for at, record in items:  # the loop of every replay: not `items_under`, whose frames cost as much as the checks
         if at[:width] != prefix:
             break
-        if frames and size + len(record) > max_bytes:
-            return HistoryPage(frames, expected)
         last_seq = int.from_bytes(at[width:])
         count, data = unseal_frame(at, record, workflow_id, last_seq)
+        if frames and size + len(data) > max_bytes:
+            return HistoryPage(frames, expected)
         first_seq = last_seq - count + 1
         if first_seq != expected and (expected or first_seq > from_seq):
             raise _gap(workflow_id, expected or from_seq)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def keys_under(cursor: lmdb.Cursor[bytes], prefix: bytes, start: bytes = b"") -> Iterator[bytes]:
     """The keys that begin with `prefix`, from `prefix + start` on."""
     if cursor.set_range(prefix + start):
-        for key in cursor.iternext(keys=True, values=False):
+        for key in cursor.iternext(values=False):
             if not key.startswith(prefix):
                 return
             yield key
@@ -21,7 +21,7 @@ def keys_under(cursor: lmdb.Cursor[bytes], prefix: bytes, start: bytes = b"") ->
 def items_under(cursor: lmdb.Cursor[bytes], prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
     """The keys and values whose key begins with `prefix`, from `prefix + start` on."""
     if cursor.set_range(prefix + start):
-        for key, value in cursor.iternext(keys=True, values=True):
+        for key, value in cursor.iternext():
             if not key.startswith(prefix):
                 return
             yield key, value
@@ -46,6 +46,6 @@ def walk(cursor: lmdb.Cursor[bytes], start: bytes) -> Iterator[tuple[bytes, byte
     """Every key and value from `start` on as they lie on their pages, and whether each key is above the one before."""
     previous = b""
     if cursor.set_range(start) if start else cursor.first():
-        for key, value in cursor.iternext(keys=True, values=True):
+        for key, value in cursor.iternext():
             yield key, value, key > previous
             previous = key

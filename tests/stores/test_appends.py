@@ -176,6 +176,7 @@ TOO_LARGE = Zeros(MAX_FRAME_BYTES + 1)
     "append",
     [
         events(key("x" * 401), 0),
+        events(key("w", "n" * 256), 0),
         Append(key(), 0, b"e", 1, opens=[activity(b"r" * 481)]),
         Append(key(), 0, b"e", 1, closes=[Close(ObligationKind.STEP, b"r" * 481)]),
         Append(key(), 0, b"e", 1, summary(type_name="t" * 256)),
@@ -188,7 +189,7 @@ TOO_LARGE = Zeros(MAX_FRAME_BYTES + 1)
         Append(key(), 0, TOO_LARGE, 1),
         Append(key(), 0, b"e", MAX_SEQ + 1),
     ],
-    ids=["id", "row", "closed row", "type", "attribute", "queue", "payload", "mark", "attributes", "run id", "frame", "seq"],
+    ids=["id", "namespace", "row", "closed row", "type", "attribute", "queue", "payload", "mark", "attributes", "run id", "frame", "seq"],
 )
 def test_what_is_too_large_is_refused_and_its_neighbours_stand(store: Store, append: Append) -> None:
     """J6."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
@@ -42,8 +42,21 @@ def test_an_attribute_is_written_as_these_bytes_and_read_from_them(value: Attrib
 
 
 def test_each_type_of_attribute_has_a_tag_of_its_own() -> None:
-    tags = [encode_value(value)[:1] for value in ("", True, False, 1, 1.0, datetime(1970, 1, 1, tzinfo=UTC))]
-    assert len(set(tags)) == len(tags)
+    tags = [encode_value(value)[0] for value in (False, True, 1, 1.0, datetime(1970, 1, 1, tzinfo=UTC), "")]
+    assert tags == [1, 2, 3, 4, 5, 6]
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not say how far it is from UTC."""
+
+    def utcoffset(self, when: datetime | None) -> timedelta | None:
+        return None
+
+
+@pytest.mark.parametrize("zone", [None, Nowhere()])
+def test_a_time_of_no_zone_is_refused(zone: tzinfo | None) -> None:
+    with pytest.raises(InvalidRecord, match="needs a time zone"):
+        encode_value(datetime(1970, 1, 1, tzinfo=zone))
 
 
 @pytest.mark.parametrize(

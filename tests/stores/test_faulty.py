@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -14,43 +15,15 @@ from aion_trio.stores import (
     FaultyStore,
     LmdbStore,
     MemoryStore,
-    ObligationKind,
     SimulatedCrash,
     Store,
     StoreFailed,
     StoreFull,
-    SummaryFilter,
     dump,
 )
 
 from .building import events, full_workflow, key, write
-
-ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "apply": ([],),
-    "head": (key(),),
-    "history": (key(),),
-    "summary": (key(),),
-    "summaries": (SummaryFilter(),),
-    "keys": (),
-    "counts": ("default",),
-    "runs": (key(),),
-    "mark": (key(), b"m"),
-    "marks": (key(),),
-    "obligations": (ObligationKind.STEP,),
-    "obligations_of": (key(),),
-    "obligation": (key(), ObligationKind.STEP, b"1"),
-    "purge": ([key()],),
-    "backup": (Path("backup"),),
-    "verify": (),
-    "stats": (),
-    "reopen": (),
-    "close": (),
-}
-
-
-def operations() -> list[str]:
-    """Every method that the contract has."""
-    return sorted(name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_"))
+from .operations import ARGUMENTS, operations
 
 
 def test_no_operation_of_the_contract_is_left_out() -> None:
@@ -79,6 +52,23 @@ def test_every_operation_is_passed_on_counted_and_can_fail(operation: str, tmp_p
     with pytest.raises(StoreFailed, match="planned"):
         getattr(store, operation)(*ARGUMENTS[operation])
     assert store.calls == {operation: 2}
+
+
+class Recorder:
+    """Stands for a store: answers each call with the arguments that came, by the names that the contract has for them."""
+
+    blocking = False
+
+    def __getattr__(self, operation: str) -> Callable[..., dict[str, object]]:
+        parameters = inspect.signature(getattr(Store, operation))
+        return lambda *given, **named: {**parameters.bind(self, *given, **named).arguments, "self": None}
+
+
+@pytest.mark.parametrize("operation", operations())
+def test_every_argument_arrives_as_it_was_given(operation: str) -> None:
+    given = {name: object() for name in inspect.signature(getattr(Store, operation)).parameters if name != "self"}
+    arrived = getattr(FaultyStore(cast("Store", Recorder())), operation)(**given)
+    assert arrived == {**given, "self": None}
 
 
 def test_blocking_is_that_of_the_store_within(tmp_path: Path) -> None:
@@ -110,11 +100,11 @@ def test_after_a_crash_every_call_fails_and_what_was_written_is_found_within() -
     store = FaultyStore(MemoryStore())
     store.plan(Fault("apply", nth=2, crash=True, after=True))
     write(store, events(key(), 0))
-    with pytest.raises(SimulatedCrash):
+    with pytest.raises(SimulatedCrash, match="after apply number 2"):
         write(store, events(key(), 1))
     assert store.crashed
     for operation in operations():
-        with pytest.raises(SimulatedCrash):
+        with pytest.raises(SimulatedCrash, match=f"{operation} after the crash"):
             getattr(store, operation)(*ARGUMENTS[operation])
     assert store.inner.head(key()) == 2
 
@@ -158,6 +148,29 @@ def test_a_fault_of_any_operation_counts_all_calls() -> None:
     store.stats()
     with pytest.raises(StoreFailed):
         store.keys()
+
+
+def test_a_fault_concerns_its_own_operation_alone() -> None:
+    store = FaultyStore(MemoryStore())
+    store.plan(Fault("head", error=StoreFailed("planned")))
+    write(store, events(key(), 0))
+    store.purge([])
+    with pytest.raises(StoreFailed):
+        store.head(key())
+    assert store.head(key()) == 1
+
+
+def test_a_fault_is_pending_until_a_call_meets_it() -> None:
+    store = FaultyStore(MemoryStore())
+    first, second = Fault("head", error=StoreFailed("first")), Fault("head", nth=2, crash=True)
+    store.plan(first, second)
+    assert store.pending == [first, second]
+    with pytest.raises(StoreFailed):
+        store.head(key())
+    assert store.pending == [second]
+    with pytest.raises(SimulatedCrash, match="before head number 2"):
+        store.head(key())
+    assert store.pending == []
 
 
 def test_a_call_can_be_held_while_a_test_looks() -> None:

@@ -48,6 +48,15 @@ def test_a_page_has_at_least_one_frame_and_goes_on_where_it_ended(history: Store
     assert [frame.first_seq for frame in last.frames] == [7] and last.next_seq is None
 
 
+@pytest.mark.parametrize(("max_bytes", "frames"), [(3999, 1), (4000, 2), (5999, 2), (6000, 3), (8000, 4)])
+def test_a_page_holds_no_more_than_it_may_however_small_its_frames_lie_on_disk(store: Store, max_bytes: int, frames: int) -> None:
+    for head in range(4):
+        write(store, events(key(), head, 1, bytes(2000)))
+    page = store.history(key(), 1, max_bytes)
+    assert len(page.frames) == frames
+    assert page.next_seq == (None if frames == 4 else frames + 1)
+
+
 @pytest.mark.parametrize("max_bytes", [1, 20, 60, 1 << 20])
 def test_pages_of_any_size_make_the_whole_history(history: Store, max_bytes: int) -> None:
     frames: list[Frame] = []

@@ -190,6 +190,23 @@ def test_keys_lists_every_id_of_all_namespaces(store: Store, limit: int) -> None
     assert found == names
 
 
+def test_a_status_is_any_number_of_a_byte_and_others_are_of_no_workflow(store: Store) -> None:
+    for status in (0, 1, 255):
+        write(store, start(key(f"w{status}"), summary(status)))
+    assert ids(store, SummaryFilter(statuses=frozenset({-1, 0, 255, 256, 1 << 70}))) == ["w0", "w255"]
+
+
+def test_a_page_that_holds_the_last_row_says_that_it_does(mixed: Store) -> None:
+    assert mixed.keys(None, 10).after is None and mixed.summaries(SummaryFilter(), None, 10).after is None
+
+
+def test_a_page_that_may_hold_nothing_goes_on_where_it_began(mixed: Store) -> None:
+    keys = mixed.keys(mixed.keys(None, 4).after, 0)
+    assert list(keys.keys) == [] and next(iter(mixed.keys(keys.after).keys)) == key("w4")
+    page = mixed.summaries(SummaryFilter(), mixed.summaries(SummaryFilter(), None, 4).after, 0)
+    assert list(page.entries) == [] and mixed.summaries(SummaryFilter(), page.after).entries[0].key == key("w4")
+
+
 def test_the_last_of_all_numbers_is_a_status(store: Store) -> None:
     write(store, start(key("a"), summary(1)), start(key("b"), summary(255)))
     assert [entry.key for entry in store.summaries(SummaryFilter()).entries] == [key("a"), key("b")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
 import pytest
 
 from aion_trio.stores import (
+    Append,
     CorruptRecord,
     LmdbStore,
     ObligationKind,
@@ -21,7 +23,7 @@ from aion_trio.stores import (
 from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import EVENTS, EVENTS_KEY, IDENTITY, OBLIGATION, ROW
 
-from .building import events, full_workflow, key, start, write
+from .building import events, full_workflow, key, start, summary, write
 from .damage import Place, places, sound_copy, turned
 
 
@@ -131,6 +133,28 @@ def test_a_missing_frame_in_the_middle_is_a_gap(tmp_path: Path) -> None:
     [finding] = store.verify()
     assert (finding.workflow_id, finding.seq) == ("w", 3)
     store.close()
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
+@pytest.mark.parametrize("lost", [2, 4, 6], ids=["first", "middle", "last"])
+def test_of_a_history_that_is_not_whole_each_range_is_given_that_is(lost: int, closed: bool, tmp_path: Path) -> None:
+    """J7: three frames of two events, one of them lost. That the last one of an open history is lost nobody can tell."""
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        write(store, events(key(), 0, 2), events(key(), 2, 2), Append(key(), 4, b"ee", 2, summary(head=6 if closed else 0)))
+    delete_row(tmp_path / "journal", b"rows", EVENTS_KEY.pack(1, EVENTS, lost))
+    kept = [last for last in (2, 4, 6) if last != lost]
+    known = 6 if closed or lost < 6 else 4
+    with closing(reading(tmp_path / "journal")) as store:
+        for from_seq in range(1, 9):
+            missing = [seq for seq in (lost - 1, lost) if from_seq <= seq <= known]
+            if missing:
+                with pytest.raises(CorruptRecord, match=f"^workflow 'w': event {missing[0]} is missing$") as caught:
+                    store.history(key(), from_seq)
+                assert (caught.value.workflow_id, caught.value.seq) == ("w", missing[0])
+            else:
+                page = store.history(key(), from_seq)
+                assert [frame.first_seq + 1 for frame in page.frames] == [last for last in kept if last >= from_seq]
+                assert page.next_seq is None
 
 
 def test_a_missing_last_frame_of_a_closed_workflow_is_missed(sound: Path) -> None:

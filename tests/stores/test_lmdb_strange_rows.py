@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, LmdbStore, MemoryStore, ObligationKind, dump, records_of
+from aion_trio.stores import CorruptRecord, Finding, LmdbStore, MemoryStore, ObligationKind, Remedy, dump, records_of
 from aion_trio.stores.lmdb_store.layout import BY_STATUS, EVENTS, EVENTS_KEY, IDENTITY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN, RUN_KEY
 from aion_trio.stores.lmdb_store.records import seal
 from aion_trio.stores.lmdb_store.rows import encode_identity, encode_obligation, encode_run
@@ -230,4 +230,7 @@ def test_verify_of_a_store_in_memory_tells_what_a_fault_of_the_store_would_leave
     held = store._workflows[key()]
     del held.frames[1]
     held.opens.popitem()
-    assert [finding.what for finding in store.verify()] == ["event 2 is missing", "the due order and the open rows differ"]
+    assert store.verify() == [
+        Finding("event 2 is missing", "w", 2, "default", Remedy.RESTORE),
+        Finding("the due order and the open rows differ"),
+    ]

@@ -105,6 +105,14 @@ def test_a_page_goes_on_behind_a_row_that_was_closed_meanwhile(store: Store) -> 
     assert [row.due_us for row in store.obligations(ACTIVITY, after=first)] == [20, 30]
 
 
+def test_a_page_goes_on_behind_a_row_whose_workflow_was_purged_meanwhile(store: Store) -> None:
+    """R2: none is passed over."""
+    write(store, *(opens(key(name), 0, activity(name.encode(), due)) for name, due in (("a", 10), ("b", 20), ("c", 20), ("d", 30))))
+    *_, last = store.obligations(ACTIVITY, limit=2)
+    store.purge([last.key])
+    assert [row.row for row in store.obligations(ACTIVITY, after=last)] == [b"c", b"d"]
+
+
 def test_the_rows_of_a_workflow_are_ordered_by_kind_and_row(store: Store) -> None:
     write(store, opens(key(), 0, activity(b"b", 1), activity(b"a", 2), wake_up(due_us=3), Open(ObligationKind.STEP, b"s")))
     write(store, opens(key("other"), 0, activity(b"z")))

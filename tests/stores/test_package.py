@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 import aion_trio.stores as stores
 from aion_trio.stores.attributes import decode_value, encode_value
 from aion_trio.stores.contract import AttributeValue, InvalidRecord
+from aion_trio.stores.lmdb_store import memo as memos
 from aion_trio.stores.lmdb_store.memo import Memo
 
 from .building import key
@@ -63,10 +64,24 @@ def test_a_nan_keeps_its_bits() -> None:
     assert isinstance(back, float) and struct.pack(">d", back) == struct.pack(">d", float("nan"))
 
 
-def test_the_writers_memo_is_bounded_and_keeps_what_was_used_last() -> None:
+def test_the_writers_memo_is_bounded_and_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memos, "_REMEMBERED", 50)
     memo = Memo(1)
-    for serial in range(160_000):
+    for serial in range(160):
         memo.keep(key(f"w{serial}"), (serial, 1))
-    assert len(memo._young) + len(memo._old) <= 100_000
-    assert memo.place(key("w159999")) == (159_999, 1)
-    assert memo.place(key("w0")) is None
+    remembered = [serial for serial in range(160) if memo.place(key(f"w{serial}"))]
+    assert len(remembered) <= 100 and remembered == list(range(remembered[0], 160))
+    assert memo.place(key("w159")) == (159, 1)
+    memo.keep(key("w149"), (149, 2))
+    assert memo.place(key("w149")) == (149, 2)
+
+
+def test_the_writers_memo_forgets_a_place_however_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memos, "_REMEMBERED", 2)
+    memo = Memo(1)
+    for serial in range(1, 4):
+        memo.keep(key(f"w{serial}"), (serial, 1))
+    for serial in range(1, 4):
+        assert memo.place(key(f"w{serial}")) == (serial, 1)
+        memo.forget(key(f"w{serial}"))
+        assert memo.place(key(f"w{serial}")) is None

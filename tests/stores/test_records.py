@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, SequenceConflict, Store, copy_records, dump
+from aion_trio.stores import (
+    Append,
+    CorruptRecord,
+    Damage,
+    FaultyStore,
+    KeyPage,
+    LmdbStore,
+    MemoryStore,
+    ObligationKind,
+    SequenceConflict,
+    Store,
+    copy_records,
+    dump,
+    each_key,
+)
 
 from .building import RUNNING, activity, events, full_workflow, key, mark, run, start, write
 from .conftest import Backend
@@ -63,6 +78,15 @@ def test_a_purged_id_begins_again_from_nothing(store: Store) -> None:
     assert store.verify() == []
 
 
+def test_what_was_purged_from_memory_takes_no_room_there() -> None:
+    store, data = MemoryStore(), b"started".upper()
+    before = sys.getrefcount(data)
+    write(store, Append(key(), 0, data, 1))
+    assert sys.getrefcount(data) > before
+    store.purge([key()])
+    assert sys.getrefcount(data) == before
+
+
 def test_a_dump_holds_every_record(store: Store) -> None:
     write(store, *full_workflow(key("a")), *full_workflow(key("b", "other")))
     records = dump(store)
@@ -101,6 +125,30 @@ def test_a_dump_of_more_ids_than_a_page_has_holds_all_of_them(store: Store) -> N
     ids = [key(f"w{number}") for number in range(1001)]
     write(store, *[events(each, 0) for each in ids])
     assert list(dump(store)) == ids
+
+
+def test_a_copy_of_many_workflows_is_written_in_a_few_transactions() -> None:
+    source, target = MemoryStore(), FaultyStore(MemoryStore())
+    write(source, *(Append(key(f"w{number}"), 0, marks=[mark(b"m")]) for number in range(2500)))
+    assert copy_records(source, target) == 2500
+    assert dump(target) == dump(source)
+    assert 2 <= target.calls["apply"] <= 3
+
+
+def test_damage_on_any_page_of_keys_is_told() -> None:
+    """R8."""
+    damages: list[CorruptRecord] = []
+    store = MemoryStore()
+    write(store, events(key("a"), 0), events(key("b"), 0))
+
+    def keys(after: bytes | None = None, limit: int = 1000, on_damage: Damage | None = None) -> KeyPage:
+        assert on_damage is not None
+        on_damage(CorruptRecord(f"behind {after!r}"))
+        return MemoryStore.keys(store, after, 1)
+
+    store.keys = keys  # type: ignore[method-assign]
+    assert list(each_key(store, damages.append)) == [key("a"), key("b")]
+    assert len({str(damage) for damage in damages}) == 2
 
 
 def test_a_head_is_found_before_whatever_lies_behind_it(store: Store, backend: Backend) -> None:
