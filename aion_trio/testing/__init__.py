@@ -5,8 +5,13 @@ and compares what recovery makes of it with the undisturbed run. `run_virtual` r
 `FaultyStore` fails on purpose where it is told to.
 
 `open_test_engine` is an engine in memory, `double` a double of an activity; `replay_history` replays what a production
-journal exported with the code of today. The pytest plugin is `aion_trio.testing.plugin`.
+journal exported with the code of today. The pytest plugin is `aion_trio.testing.plugin`. `simulate` runs the engine itself through
+one seed of random programs, clients and crashes.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ..stores import Fault, FaultyStore, MemoryStore, SimulatedCrash
 from .answers import ActivityDouble, double
@@ -19,6 +24,9 @@ from .replaying import Replayed, replay_history
 from .report import CrashFinding, CrashPoint, CrashReport
 from .single import run_workflow
 from .virtual import run_virtual
+
+if TYPE_CHECKING:
+    from .simulation import simulate
 
 __all__ = [
     # one workflow
@@ -45,4 +53,15 @@ __all__ = [
     "FaultyStore",
     "MemoryStore",
     "SimulatedCrash",
+    # the engine itself
+    "simulate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`simulate` is loaded when it is asked for: it brings the whole simulation along, which tests of workflows do not need."""
+    if name == "simulate":
+        from .simulation import simulate
+
+        return simulate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

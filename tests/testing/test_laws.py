@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aion_trio.testing import simulate as command
-from aion_trio.testing.simulation import Law
+from aion_trio.testing.simulation import Law, command
 
 from .mutants import NOTICED, PROOFS, Mutant, Proof, breaches, laws_broken
 from .mutants.planting import all_of

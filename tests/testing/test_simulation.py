@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.testing import simulate as command
-from aion_trio.testing.simulation import POINTS, Size
+from aion_trio import testing
+from aion_trio.testing.simulation import POINTS, Size, command
 from aion_trio.testing.simulation.campaign import Campaign, judged, reproduce, shrunk
 
 from .mutants import rows
@@ -54,6 +54,12 @@ def test_a_failing_seed_is_one_line_and_can_be_shrunk(capsys: pytest.CaptureFixt
         assert command.main(["--seeds", "0"]) == 1
     assert "seed 0 fails: python -m aion_trio.testing.simulate --seeds 0\n" in capsys.readouterr().out
     assert reproduce(0, Size(without_operations=frozenset({2, 1}))).endswith("--seeds 0 --without-operations 1,2")
+
+
+def test_one_seed_is_one_call() -> None:
+    assert testing.simulate(7).faults == [] == testing.simulate(7, Size(clients=1, lives=1)).faults
+    with pytest.raises(AttributeError, match="simulates"):
+        getattr(testing, "simulates")  # noqa: B009
 
 
 def test_a_campaign_goes_on_behind_the_last_range_of_its_logbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
