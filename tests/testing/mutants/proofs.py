@@ -69,6 +69,7 @@ NOTICED: tuple[tuple[Mutant, int], ...] = (
     (turns.a_durable_commit_is_taken_for_lost, 166),
     (turns.what_was_owed_to_a_parent_stays_owed, 0),
     (turns.the_time_out_of_the_run_before_counts, 349),
+    (turns.an_outcome_is_looked_at_before_what_is_due, 1923),
     (turns.a_child_between_two_runs_is_not_told, 1010502),
     (recovery.children_are_not_swept, 3),
     (recovery.results_are_not_swept, 13),
