@@ -151,7 +151,7 @@ def _generated(annotation: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Call
 
 def _written_out(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
     """The same for a class with a field whose name cattrs keeps for an argument of its own."""
-    aliases = {field.name: field.alias or field.name for field in attrs.fields(cls)} if attrs.has(cls) else {}
+    aliases = {field.name: field.alias for field in attrs.fields(cls)} if attrs.has(cls) else {}
 
     def plain(value: Any) -> dict[str, Any]:
         return {name: shape.plain(getattr(value, name)) for name, shape in fields.items()}

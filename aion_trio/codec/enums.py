@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, Flag
+from enum import Enum
 from typing import TYPE_CHECKING, Any, get_args
 
 from aion_trio.codec.misfit import misfit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def enum_shape(cls: type[Enum]) -> Shape:
     """An enum, stored by value if all values are str or int, else by name."""
-    by_value = issubclass(cls, Flag) or all(type(member.value) in (str, int) for member in cls)
+    by_value = all(type(member.value) in (str, int) for member in cls)
 
     def plain(member: Any) -> Any:
         if not isinstance(member, cls):

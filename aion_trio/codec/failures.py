@@ -192,7 +192,7 @@ def _args(failure: Failure, codec: Codec) -> list[Any] | None:
 
 def _listed(failure: Failure, raises: Sequence[type[Exception]], codec: Codec) -> Exception | None:
     """The exception as one of the classes in `raises`, by full name or else by its own name (for a class that moved)."""
-    if failure[0] != APPLICATION or not raises:
+    if failure[0] != APPLICATION:
         return None
     name = failure[1]
     for cls in raises:
@@ -209,7 +209,7 @@ def _loaded(failure: Failure, codec: Codec) -> Exception | None:
     name = failure[1]
     ours = name.startswith(f"{errors.__name__}.")
     cls = getattr(errors if ours else builtins, short_name(name) if ours else name, None)
-    if failure[0] != APPLICATION or not isinstance(cls, type) or not issubclass(cls, Exception) or issubclass(cls, BaseExceptionGroup):
+    if failure[0] != APPLICATION or not isinstance(cls, type) or not issubclass(cls, Exception):
         return None
     return _rebuilt(cls, failure, codec)
 

@@ -173,10 +173,10 @@ def _text(data: bytes) -> str:
 
 def _preview(payload: bytes) -> Any:
     """A payload as JSON for readers; None where it has no such form, is long, or is coded."""
-    if not payload or len(payload) > _PREVIEW_CHARACTERS:
+    if len(payload) > _PREVIEW_CHARACTERS:
         return None
     try:
-        return json.loads(json.dumps(decode(payload), ensure_ascii=False, allow_nan=False, default=_shown))
+        return json.loads(json.dumps(decode(payload), allow_nan=False, default=_shown))
     except Exception:  # any bytes may stand here, and any data in them
         return None
 

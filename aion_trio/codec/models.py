@@ -7,14 +7,14 @@ Neither library is imported here: a class can only be a model if its library has
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, get_origin
 from uuid import UUID
 
 from aion_trio.codec.misfit import Misfit, misfit
-from aion_trio.codec.narrow import is_list, is_mapping, is_sequence, is_set
+from aion_trio.codec.narrow import is_deque, is_dict, is_list, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import encode
 from aion_trio.codec.shapes import Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
@@ -45,8 +45,7 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
     def plain(value: Any) -> Any:
         model = value if type(value) is annotation else _validated(_mapping(name, annotation, value), value)
         try:
-            data = model.model_dump(mode="json", round_trip=True, by_alias=True)
-            data = _ordered(model.model_dump(mode="python", round_trip=True, by_alias=True), data)
+            data = _ordered(model, model.model_dump(mode="json", round_trip=True, by_alias=True))
         except Exception as error:  # serialisers are the user's
             raise Misfit(f"{name} that can be dumped", f"{error}", at=value) from error
         back = _validated(data, value)
@@ -69,15 +68,28 @@ def _pydantic_shape(annotation: Any, _shapes: Shapes) -> Shape:
 def _ordered(value: Any, data: Any) -> Any:
     """`data`, the JSON form of `value`, with the members of sets in the order of their encoding.
 
-    JSON has no sets: pydantic lists their members in the order of their hashes, which differs from process to process.
+    JSON has no sets: pydantic lists their members in the order of their hashes, which differs from process to process (K1).
+    The value itself is walked, since its set has the very order that the list has.
     """
-    if is_set(value) and is_list(data):
-        return sorted(data, key=encode)
-    if is_mapping(value) and is_mapping(data) and len(value) == len(data):
-        return {key: _ordered(part, data[key]) for part, key in zip(value.values(), data, strict=True)}
-    if is_sequence(value) and is_list(data) and len(value) == len(data):
-        return [_ordered(part, item) for part, item in zip(value, data, strict=True)]
+    if getattr(type(value), "__pydantic_root_model__", False):
+        return _ordered(value.root, data)
+    if (is_set(value) or is_sequence(value) or is_deque(value)) and is_list(data) and len(value) == len(data):
+        items = [_ordered(part, item) for part, item in zip(value, data, strict=True)]
+        return sorted(items, key=encode) if is_set(value) else items
+    if is_dict(data):
+        parts = value if is_mapping(value) else _fields_of(value)
+        if len(parts) == len(data):  # keys became text, and names others
+            parts = dict(zip(data, parts.values(), strict=True))
+        return {key: _ordered(parts.get(key), item) for key, item in data.items()}
     return data
+
+
+def _fields_of(value: Any) -> Mapping[str, Any]:
+    """What a model or a dataclass holds, in its order, by the names that it has in JSON."""
+    cls: Any = type(value)
+    fields = getattr(cls, "__pydantic_fields__", None) or getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
+    named = {getattr(field, "serialization_alias", None) or name: getattr(value, name, None) for name, field in fields.items()}
+    return {**named, **(getattr(value, "__pydantic_extra__", None) or {})}
 
 
 def _msgspec_shape(annotation: Any, _shapes: Shapes) -> Shape:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final, Generic, Literal, NewType, Optional, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, NewType, Optional, TypedDict, TypeVar
 from uuid import UUID
 
 import pytest
@@ -45,6 +45,20 @@ class Scalars:
     text: str
     data: bytes
     nothing: None = None
+
+
+class Loose(TypedDict, total=False):
+    width: int
+    more: Parcel
+
+
+class Tight(Loose):
+    depth: int
+
+
+@dataclass
+class Shelf(Page[list[T]]):
+    """A generic class whose base has a parameter made of its own."""
 
 
 ZONE = dt.timezone(dt.timedelta(hours=5, minutes=30))
@@ -89,6 +103,10 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Pair, Pair(1)),
     (Options, {"depth": 1}),
     (Options, {"depth": 1, "parcel": Parcel(3)}),
+    (Loose, {}),
+    (Loose, {"width": 1, "more": Parcel(1)}),
+    (Tight, {"depth": 1, "width": 2}),
+    (Shelf[int], Shelf([[1], []], [2])),
     (Computed, Computed(4)),
     (list[Parcel], [Parcel(1)]),
     (list, [1, "a", None]),

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum, IntEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -18,12 +19,20 @@ from aion_trio.codec import Arguments, Parameter, Value, encode
 from aion_trio.codec.plain import MAX_DEPTH
 from aion_trio.errors import InvalidInputError, JournalFormatError
 
-from .data import Colour, Options, Order, Pair, Parcel, Tree
+from .data import Colour, Level, Options, Order, Pair, Parcel, Shade, Tree
 
 
 @dataclass(frozen=True)
 class Heavy:
     weight: int
+
+
+Eight = IntEnum("Eight", list("abcdefgh"))  # type: ignore[misc]
+Nine = IntEnum("Nine", list("abcdefghi"))  # type: ignore[misc]
+
+
+class Nobody(Enum):
+    """An enum without members."""
 
 
 READ: list[tuple[Any, Any, str]] = [
@@ -51,10 +60,19 @@ READ: list[tuple[Any, Any, str]] = [
     (Parcel | Heavy, {"$type": "Feather", "$value": {}}, "v: expected one of Parcel, Heavy, found $type 'Feather'"),
     (Parcel | Heavy, {"weight": "x"}, "v.weight: expected int, found str 'x'"),
     (Colour, 5, "v: expected Colour ('red', 'blue'), found int 5"),
+    (Level, True, "v: expected Level (1, 2), found bool True"),
+    (Level, "LOW", "v: expected Level (1, 2), found str 'LOW'"),
+    (Shade, (1, 2), "v: expected Shade (LIGHT, DARK), found list [1, 2]"),
+    (Eight, 9, "v: expected Eight (1, 2, 3, 4, 5, 6, 7, 8), found int 9"),
+    (Nine, 10, "v: expected Nine (1, 2, 3, 4, 5, 6, 7, 8, …), found int 10"),
+    (Literal["a"] | int, "b", "v: expected Literal['a'], found str 'b'"),
+    (Literal["a"] | int, 1.5, "v: expected Literal['a'] | int, found float 1.5"),
+    (Nobody | int, "x", "v: expected Nobody | int, found str 'x'"),
     (Literal["a"], "b", "v: expected Literal['a'], found str 'b'"),
     (dt.timedelta, float("inf"), "v: expected timedelta (or seconds), found float inf"),
     (Path, 5, "v: expected Path (or its text), found int 5"),
     (None, 5, "v: expected None, found int 5"),
+    (int, None, "v: expected int, found None"),
 ]
 
 

@@ -86,6 +86,10 @@ def test_unknown_keys_and_the_order_of_keys_do_not_matter() -> None:
         ({"input": {"$cbor": "*"}}, "input"),
         ({"input": {"$cbor": 5}}, "input"),
         ({"input_digest": "xyz"}, "input_digest"),
+        ({"input_digest": "abc"}, "input_digest"),
+        ({"input_digest": 5}, "input_digest"),
+        ({"input_digest": None}, "input_digest"),
+        ({"activity_type": {"$cbor": "*"}}, "activity_type"),
         ({"options": {}}, "options"),
         ({"activity_type": 5}, "activity_type"),
     ],
@@ -95,6 +99,31 @@ def test_a_wrong_value_is_named_by_its_key(change: dict[str, Any], path: str) ->
     with pytest.raises(InvalidInputError) as caught:
         from_line(json.dumps(record))
     assert caught.value.path == path
+
+
+def test_a_damaged_value_is_never_taken_for_none() -> None:
+    record = json.loads(to_line("w", "n", 1, [SIGNAL_RECEIVED, 5, "go", b"", None, None]))
+    for damaged in ({"$cbor": "*"}, {"$plain": "*"}, {"$plain": "/w=="}):
+        with pytest.raises(InvalidInputError) as caught:
+            from_line(json.dumps({**record, "sender": damaged}))
+        assert caught.value.path == "sender"
+
+
+def test_a_time_has_microseconds_also_where_they_are_none() -> None:
+    assert (
+        json.loads(to_line("w", "n", 1, [*SCHEDULED[:1], 1_700_000_000_000_000, *SCHEDULED[2:]]))["at"]
+        == "2023-11-14T22:13:20.000000+00:00"
+    )
+
+
+def test_attributes_that_json_has_a_form_for_are_for_people_to_read() -> None:
+    line = to_line("w", "n", 1, [ATTRIBUTES_UPDATED, 0, {"where": "Zürich", "share": 1.5, "more": {"a": [1, None, True]}, "": {}}, 0])
+    assert '"attributes": {"where": "Zürich", "share": 1.5, "more": {"a": [1, null, true]}, "": {}}' in line
+
+
+def test_a_digest_that_is_none_is_written_as_what_it_is() -> None:
+    """J7: only damaged bytes hold one, and an export shows them."""
+    assert json.loads(to_line("w", "n", 1, [*SCHEDULED[:5], None, *SCHEDULED[6:]]))["input_digest"] is None
 
 
 def test_a_missing_key_is_named() -> None:

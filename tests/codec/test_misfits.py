@@ -16,7 +16,24 @@ from aion_trio.codec import Arguments, Parameter, Value, encode, plain_data
 from aion_trio.codec.plain import MAX_DEPTH
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
-from .data import Colour, Computed, Options, Order, Page, Pair, Parcel, Tree
+from .data import Colour, Computed, IntPage, Options, Order, Page, Pair, Parcel, T, Tree
+
+
+@dataclass
+class Shelf(Page[list[T]]):
+    """A generic class whose base has a parameter made of its own."""
+
+
+@dataclass
+class Refusing:
+    """Refuses its fields with errors whose words are the names of fields."""
+
+    error: str
+    x: int = 0
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        raise {"ValueError": ValueError("x"), "KeyError": KeyError("error"), "LookupError": LookupError("note")}.get(self.error, KeyError())
 
 
 @pytest.mark.parametrize(
@@ -58,6 +75,12 @@ from .data import Colour, Computed, Options, Order, Page, Pair, Parcel, Tree
         (Order, Order("o", [Parcel(1), Parcel(2), Parcel(None)]), "v.parcels[2].weight: expected int, found None"),  # type: ignore[arg-type]
         (Tree, Tree(1, [Tree(2, [Tree("x")])]), "v.children[0].children[0].value: expected int, found str 'x'"),  # type: ignore[arg-type]
         (Page[int], Page([1, "a"]), "v.items[1]: expected int, found str 'a'"),
+        (IntPage, IntPage([1, "a"], None), "v.items[1]: expected int, found str 'a'"),  # type: ignore[list-item]
+        (Shelf[int], Shelf([[1], ["a"]]), "v.items[1][0]: expected int, found str 'a'"),
+        (Refusing, {"error": "ValueError"}, "v: expected Refusing, found fields that it refuses (ValueError: x)"),
+        (Refusing, {"error": "KeyError"}, "v: expected Refusing, found fields that it refuses (KeyError: 'error')"),
+        (Refusing, {"error": "LookupError"}, "v: expected Refusing, found fields that it refuses (LookupError: note)"),
+        (Refusing, {"error": "nothing"}, "v: expected Refusing, found fields that it refuses (KeyError: )"),
         (Pair, Pair(1, Parcel("z")), "v.right.weight: expected int, found str 'z'"),  # type: ignore[arg-type]
         (Options, {}, "v['depth']: expected a value (the key is required), found nothing"),
         (Options, {"depth": "x"}, "v['depth']: expected int, found str 'x'"),

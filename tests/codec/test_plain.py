@@ -15,7 +15,7 @@ from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from aion_trio.codec import decode, digest, encode
 from aion_trio.codec.plain import MAX_DEPTH
@@ -35,6 +35,15 @@ def test_encoding_what_was_decoded_gives_the_same_bytes(value: Any) -> None:
     data = encode(value)
     assert encode(decode(data)) == data
     assert digest(data) == digest(encode(decode(data)))
+
+
+@given(PLAIN)
+@example(Decimal("-1.5"))
+@example(Decimal("0.00"))
+@example([Decimal(0), dt.datetime(2024, 1, 1), dt.timedelta(1)])
+def test_the_bytes_of_a_value_do_not_depend_on_what_stands_beside_it(value: Any) -> None:
+    """K3: a set or a NaN beside it has it written by another encoder."""
+    assert encode([value, {1}]) == b"\x82" + encode(value) + encode({1})
 
 
 @given(st.datetimes(timezones=st.timezones()))

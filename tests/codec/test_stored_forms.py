@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
@@ -14,10 +15,16 @@ from aion_trio.codec import Value, decode
 from aion_trio.codec.plain import MAX_DEPTH
 from aion_trio.errors import InvalidInputError
 
-from .data import Colour, Pair, Parcel, Point
+from .data import Colour, Level, Pair, Parcel, Point, Rights, Shade
 
 T = TypeVar("T")
 PAIR = {"left": 1, "right": None}
+
+
+class Mixed(enum.Enum):
+    NUMBER = 1
+    TEXT = "b"
+
 
 STORED: list[tuple[Any, Any, Any]] = [
     (set[int], {1, 2}, {1, 2}),
@@ -52,6 +59,18 @@ STORED: list[tuple[Any, Any, Any]] = [
     (Path | int, Path("a"), "a"),
     (bytearray | bytes, bytearray(b"x"), {"$type": "bytearray", "$value": b"x"}),
     (Colour | int, Colour.RED, "red"),
+    (Colour | str, "red", {"$type": "str", "$value": "red"}),
+    (Shade, Shade.DARK, "DARK"),
+    (Shade | int, Shade.DARK, "DARK"),
+    (Shade | str, Shade.DARK, {"$type": "Shade", "$value": "DARK"}),
+    (Level, Level.HIGH, 2),
+    (Level | str, Level.HIGH, 2),
+    (Level | int, Level.HIGH, {"$type": "Level", "$value": 2}),
+    (Mixed, Mixed.TEXT, "b"),
+    (Rights, Rights.READ | Rights.WRITE, 3),
+    (Rights | str, Rights.READ, 1),
+    (Literal["a", 1] | bytes, "a", "a"),
+    (Literal["a"] | str, "b", {"$type": "str", "$value": "b"}),
     (Parcel | dict[str, int], Parcel(1), {"$type": "Parcel", "$value": {"weight": 1, "note": ""}}),
     (Parcel | list[int], Parcel(1), {"weight": 1, "note": ""}),
     (list[Parcel | Point] | None, [Parcel(1)], [{"$type": "Parcel", "$value": {"weight": 1, "note": ""}}]),
