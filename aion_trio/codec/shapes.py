@@ -14,6 +14,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Iterator,
     Mapping,
     MutableMapping,
     MutableSequence,
@@ -31,7 +32,8 @@ from aion_trio.errors import UnsupportedTypeError
 
 Hook = Callable[[Any], Any]
 
-_HASHED_APART = frozenset({dict, list, set})
+_UNIONS = (Union, types.UnionType)
+_NOTES = (Annotated, typing.Required, typing.NotRequired, typing.Final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +93,27 @@ class Shapes:
 
     def of(self, annotation: Any) -> Shape:
         """The shape of an annotation; UnsupportedTypeError names the innermost type that has none."""
-        if annotation in (Any, object) or isinstance(annotation, TypeVar):
-            return ANYTHING if not isinstance(annotation, TypeVar) else self._of_variable(annotation)
+        annotation = _bare(annotation)
+        if annotation in (Any, object):
+            return ANYTHING
         if annotation is None:
             annotation = type(None)
         leaf = _leaf(annotation)
         if leaf is not None:
             return leaf
         origin = get_origin(annotation)
-        if origin in (Annotated, typing.Required, typing.NotRequired, typing.Final):
-            return self.of(get_args(annotation)[0])
-        if isinstance(annotation, NewType):
-            return self.of(annotation.__supertype__)
-        if origin in (Union, types.UnionType):
+        if origin in _UNIONS:
             return self._of_union(annotation)
         if origin is Literal:
             return self._of_literal(annotation)
-        if type(annotation).__name__ == "TypeAliasType":
+        if _is_alias(annotation):
             return self._of_class(annotation, lambda: self.of(annotation.__value__))
         return self._of_container(annotation, origin or annotation) or self._of_type(annotation, origin or annotation)
-
-    def _of_variable(self, variable: TypeVar) -> Shape:
-        if variable.__constraints__:
-            return self.of(Union[variable.__constraints__])  # noqa: UP007 (built from a tuple)
-        return self.of(variable.__bound__) if variable.__bound__ is not None else ANYTHING
 
     def _of_union(self, annotation: Any) -> Shape:
         from aion_trio.codec.unions import union_shape
 
-        return union_shape(readable(annotation), [self.of(member) for member in get_args(annotation)])
+        return union_shape(readable(annotation), [self.of(member) for member in dict.fromkeys(_members(annotation))])
 
     def _of_literal(self, annotation: Any) -> Shape:
         from aion_trio.codec.enums import literal_shape
@@ -181,6 +175,39 @@ class Shapes:
         return shape
 
 
+def _bare(annotation: Any) -> Any:
+    """An annotation without notes on it, and what stands for a type variable or a new type."""
+    while True:
+        if get_origin(annotation) in _NOTES:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif isinstance(annotation, TypeVar):
+            constraints = annotation.__constraints__
+            annotation = Union[constraints] if constraints else Any if annotation.__bound__ is None else annotation.__bound__  # noqa: UP007
+        else:
+            return annotation
+
+
+def _is_alias(annotation: Any) -> bool:
+    return type(annotation).__name__ == "TypeAliasType"
+
+
+def _members(union: Any) -> Iterator[Any]:
+    """The members of a union and of unions among them, which a name or a note keeps Python from joining.
+
+    A union that is stored with tags cannot be a member of another: nobody could tell whose tag it is.
+    """
+    for member in get_args(union):
+        bare = named = _bare(member)
+        while _is_alias(named):
+            named = _bare(named.__value__)
+        if get_origin(named) in _UNIONS:
+            yield from _members(named)
+        else:
+            yield bare
+
+
 def _leaf(annotation: Any) -> Shape | None:
     if not isinstance(annotation, type):
         return None
@@ -199,7 +226,7 @@ def readable(annotation: Any) -> str:
     """An annotation as a person writes it: without the modules."""
     args = get_args(annotation)
     origin = get_origin(annotation)
-    if origin in (Union, types.UnionType):
+    if origin in _UNIONS:
         # Sorted, since `A | B == B | A`: the name must not depend on which of the two was met first.
         return " | ".join(sorted(map(readable, args), key=lambda name: (name == "None", name)))
     if annotation is Ellipsis:

@@ -7,9 +7,10 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
 import pytest
+from typing_extensions import TypeAliasType
 
 from aion_trio.codec import Value, decode
 from aion_trio.codec.plain import MAX_DEPTH
@@ -19,6 +20,11 @@ from .data import Colour, Level, Pair, Parcel, Point, Rights, Shade
 
 T = TypeVar("T")
 PAIR = {"left": 1, "right": None}
+
+
+Thing = TypeVar("Thing", Parcel, Point)
+Name = TypeVar("Name", bound=str)
+Lists = TypeAliasType("Lists", list[int] | list[str])
 
 
 class Mixed(enum.Enum):
@@ -73,6 +79,22 @@ STORED: list[tuple[Any, Any, Any]] = [
     (Literal["a"] | str, "b", {"$type": "str", "$value": "b"}),
     (Parcel | dict[str, int], Parcel(1), {"$type": "Parcel", "$value": {"weight": 1, "note": ""}}),
     (Parcel | list[int], Parcel(1), {"weight": 1, "note": ""}),
+    (
+        dict[Colour | str, int],
+        {Colour.RED: 1, "red": 2},
+        [[{"$type": "Colour", "$value": "red"}, 1], [{"$type": "str", "$value": "red"}, 2]],
+    ),
+    (Lists | bytes, ["a"], {"$type": "list[str]", "$value": ["a"]}),
+    (Lists | list[bytes], [b"a"], {"$type": "list[bytes]", "$value": [b"a"]}),
+    (Lists | list[bytes], [1], {"$type": "list[int]", "$value": [1]}),
+    (Lists | dict[str, int], {"a": 1}, {"a": 1}),
+    (Lists | dict[str, int], ["a"], {"$type": "list[str]", "$value": ["a"]}),
+    (Lists | list[int] | None, [1], {"$type": "list[int]", "$value": [1]}),
+    (Lists | None, ["a"], {"$type": "list[str]", "$value": ["a"]}),
+    (Annotated[Parcel | Point, "note"] | bytes, Parcel(1), {"$type": "Parcel", "$value": {"weight": 1, "note": ""}}),
+    (Thing | bytes, Parcel(1), {"$type": "Parcel", "$value": {"weight": 1, "note": ""}}),
+    (Thing | Parcel, Point(1.0), {"$type": "Point", "$value": {"x": 1.0, "y": 0.0, "_hidden": 3}}),
+    (Name | bytes, "a", "a"),
     (list[Parcel | Point] | None, [Parcel(1)], [{"$type": "Parcel", "$value": {"weight": 1, "note": ""}}]),
 ]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from aion_trio.codec import Value, decode
+from aion_trio.codec import Value, decode, encode
 from aion_trio.errors import InvalidInputError, UnsupportedTypeError
 
 from .data import Colour, Pair, Parcel, Point, Shade
@@ -80,6 +80,39 @@ def test_the_order_of_the_members_plays_no_part() -> None:
 def test_a_mapping_that_fits_one_member_alone_is_that_member() -> None:
     typed = Value(Parcel | Point)
     assert typed.decode(typed.encode({"x": 1.0})) == Point(1.0)
+
+
+def test_stored_data_that_fits_one_member_alone_is_that_member() -> None:
+    """A caller who names a definition by its name alone stores no tags."""
+    assert Value(Parcel | Point).decode(encode({"x": 1.0})) == Point(1.0)
+    assert Value(list[int] | list[str]).decode(encode(["a"])) == ["a"]
+
+
+@dataclass
+class Holder:
+    heavy: Heavy
+
+
+@dataclass
+class Carrier:
+    holder: Holder
+
+
+@pytest.mark.parametrize("union", [Holder | Carrier, Carrier | Holder])
+def test_of_several_members_the_one_that_fits_best_says_what_is_wrong(union: Any) -> None:
+    for plain, message in (
+        ({"heavy": {"weight": "x"}}, "v.heavy.weight: expected int, found str 'x'"),
+        ({"holder": {"heavy": {"weight": "x"}}}, "v.holder.heavy.weight: expected int, found str 'x'"),
+    ):
+        for attempt in (lambda data: Value(union, "v").decode(encode(data)), lambda data: Value(union, "v").encode(data)):
+            with pytest.raises(InvalidInputError) as caught:
+                attempt(plain)
+            assert str(caught.value) == message
+
+
+def test_a_tag_for_a_union_that_has_none_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"^value: expected one of int \| str, found \$type 'int'$"):
+        Value(int | str).decode(encode({"$type": "int", "$value": 1}))
 
 
 def test_a_mapping_that_fits_two_members_is_refused() -> None:
