@@ -124,7 +124,9 @@ def test_a_lone_surrogate_is_refused_in_any_place() -> None:
 
 
 class TestArguments:
-    arguments = Arguments("ship", [Parameter("order", Order), Parameter("cents", int), Parameter("note", str, required=False)])
+    @property
+    def arguments(self) -> Arguments:
+        return Arguments("ship", [Parameter("order", Order), Parameter("cents", int), Parameter("note", str, required=False)])
 
     def test_the_path_begins_with_the_parameter(self) -> None:
         with pytest.raises(InvalidInputError, match=r"^ship: order.parcels\[0\].weight: expected int, found str") as caught:
