@@ -131,7 +131,8 @@ def _typed_dict_shape(annotation: Any, shapes: Shapes) -> Shape:
 def _generated(annotation: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
     """The functions that cattrs writes for a class, with our hooks for its fields."""
     cls: Any = get_origin(annotation) or annotation
-    if not _TAKEN.isdisjoint(fields):
+    parameters = getattr(cls, "__parameters__", ())
+    if not _TAKEN.isdisjoint(fields) or (parameters and cols.is_namedtuple(cls)):
         return _written_out(cls, fields)
     converter = Converter(detailed_validation=False)
     hooks: dict[str, Any] = {
@@ -143,14 +144,14 @@ def _generated(annotation: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Call
         plain = _named.namedtuple_dict_unstructure_factory(cls, converter, **hooks)
         build = _named.namedtuple_dict_structure_factory(cls, converter, **hooks)
     else:
-        filled = annotation if annotation is not cls or not getattr(cls, "__parameters__", ()) else cls[(Any,) * len(cls.__parameters__)]
+        filled = cls[(Any,) * len(parameters)] if parameters else cls  # the hooks know what stands for them
         plain = make_dict_unstructure_fn(filled, converter, **hooks)
         build = make_dict_structure_fn(filled, converter, **hooks)
     return plain, build
 
 
 def _written_out(cls: Any, fields: Mapping[str, Shape]) -> tuple[Hook, Callable[[Any, Any], Any]]:
-    """The same for a class with a field whose name cattrs keeps for an argument of its own."""
+    """The same where cattrs cannot: a field has the name of an argument of its own, or a named tuple has parameters."""
     aliases = {field.name: field.alias for field in attrs.fields(cls)} if attrs.has(cls) else {}
 
     def plain(value: Any) -> dict[str, Any]:

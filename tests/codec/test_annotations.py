@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Network
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final, Generic, Literal, NewType, Optional, TypedDict, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, NewType, Optional, TypedDict, TypeVar
 from uuid import UUID
 
 import pytest
@@ -45,6 +45,29 @@ class Scalars:
     text: str
     data: bytes
     nothing: None = None
+
+
+@dataclass
+class Converted:
+    converter: str
+
+
+@dataclass
+class Classed:
+    cl: int
+
+
+class Duo(NamedTuple, Generic[T]):
+    left: T
+    right: T
+
+
+@dataclass
+class Keeper(Generic[T]):
+    """A field whose class was not told what its parameter is takes anything for it."""
+
+    number: T
+    page: Page  # type: ignore[type-arg]
 
 
 class Loose(TypedDict, total=False):
@@ -108,6 +131,14 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Tight, {"depth": 1, "width": 2}),
     (Shelf[int], Shelf([[1], []], [2])),
     (Computed, Computed(4)),
+    (Converted, Converted("c")),
+    (Classed, Classed(1)),
+    (Duo[int], Duo(1, 2)),
+    (Duo, Duo(1, "a")),
+    (Duo[Parcel], Duo(Parcel(1), Parcel(2))),
+    (Keeper[int], Keeper(1, Page(["a"], 2))),
+    (tuple[int], (5,)),
+    (tuple[int, str, bool], (5, "a", True)),
     (list[Parcel], [Parcel(1)]),
     (list, [1, "a", None]),
     (Sequence[int], [1, 2]),

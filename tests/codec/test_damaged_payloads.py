@@ -37,6 +37,7 @@ class Nobody(Enum):
 
 READ: list[tuple[Any, Any, str]] = [
     (Parcel, 5, "v: expected Parcel, found int 5"),
+    (Parcel, [1], "v: expected Parcel, found list [1]"),
     (Pair, 5, "v: expected Pair, found int 5"),
     (Pair, [1, None, 3], "v: expected Pair, found list [1, None, 3]"),
     (Options, [1], "v: expected Options, found list [1]"),
