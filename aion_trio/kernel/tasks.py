@@ -140,10 +140,10 @@ async def checkpoint() -> None:
 
 
 async def checkpoint_if_cancelled() -> None:
-    """Raise Cancelled if the scope is cancelled; return at once if not."""
+    """Raise Cancelled if the scope is cancelled, and Evicted if the kernel must not go on; return at once if not."""
     kernel = local.kernel
     task = kernel.current if kernel is not None else None
-    if task is None or task.scope._cancelled:
+    if task is None or task.scope._cancelled or task.kernel.closing:
         await checkpoint()
 
 
