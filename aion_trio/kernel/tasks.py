@@ -52,7 +52,7 @@ class Task:
     """
 
     __slots__ = (
-        "__weakref__", "abort", "context", "coro", "eventual_nursery", "held", "kernel", "name", "number", "nursery",
+        "__weakref__", "abort", "context", "coro", "held", "kernel", "name", "number", "nursery",
         "on_exit", "scope", "value",
     )  # fmt: skip
 
@@ -62,7 +62,6 @@ class Task:
         self.name = name
         self.context = context
         self.nursery: Nursery | None = None
-        self.eventual_nursery: Nursery | None = None
         self.on_exit: Callable[[Any, BaseException | None], None] | None = None
         self.abort: Callable[[], object] | None = None
         self.held: dict[Lock, None] | None = None

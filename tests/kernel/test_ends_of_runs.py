@@ -97,7 +97,7 @@ async def goes_on_whatever_happens(call: Callable[[], Awaitable[Any]]) -> None:
     while True:
         try:
             await call()
-        except BaseException:  # noqa: S112
+        except BaseException:
             continue
 
 
