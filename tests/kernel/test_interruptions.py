@@ -153,6 +153,7 @@ def test_what_python_runs_in_the_middle_of_a_step_is_not_refused(name: str) -> N
 ORDINARY: dict[str, Callable[[], Any]] = {
     "nothing": lambda: read_clock(),
     "a live weak reference": lambda: read_with(weakref.ref(Thing)),
+    "a plain object": lambda: read_with(object()),
     "another's frame": lambda: read_with(sys._getframe().f_back),
     "a dictionary": lambda: read_with({"generation": 1}),
     "nothing that is left": lambda: read_without(1),

@@ -47,3 +47,18 @@ def test_what_a_task_received_is_its_own(run: Runner) -> None:
             return [parcel() for parcel in seen]
 
     assert run(main) == [None]
+
+
+@in_both_worlds
+def test_a_channel_that_nobody_can_receive_from_keeps_nothing(run: Runner) -> None:
+    async def main() -> list[Any]:
+        send, receive = durable.open_memory_channel(1)
+        parcel = Parcel()
+        sent = weakref.ref(parcel)
+        send.send_nowait(parcel)
+        del parcel
+        assert sent() is not None
+        receive.close()
+        return [sent(), send.close()]
+
+    assert run(main) == [None, None]
