@@ -178,13 +178,19 @@ async def takes_turns() -> None:
     await approval.receive()
 
 
-async def asks_the_time() -> None:
+async def asks_what_time_it_is() -> None:
     for _ in range(9):
         durable.now()
     await approval.receive()
 
 
-@pytest.mark.parametrize("code", [takes_turns, asks_the_time], ids=lambda code: code.__name__)
+async def asks_for_the_current_time() -> None:
+    for _ in range(9):
+        durable.current_time()
+    await approval.receive()
+
+
+@pytest.mark.parametrize("code", [takes_turns, asks_what_time_it_is, asks_for_the_current_time], ids=lambda code: code.__name__)
 def test_a_step_may_use_up_its_fuel_to_the_last_drop(code: Callable[[], Awaitable[None]]) -> None:
     """Nine calls and the first turn."""
     definition = aion.workflow(name="order")(code)

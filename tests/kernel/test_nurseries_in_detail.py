@@ -202,6 +202,17 @@ def test_wait_any_needs_something_to_wait_for(run: Runner) -> None:
 
 
 @in_both_worlds
+def test_the_group_of_a_nursery_holds_the_error_of_its_body_and_does_not_name_it_as_its_context(run: Runner) -> None:
+    async def main() -> list[Any]:
+        with pytest.raises(ExceptionGroup) as info:
+            async with durable.open_nursery():
+                raise KeyError("k")
+        return [type(info.value.exceptions[0]), info.value.__context__]
+
+    assert run(main) == [KeyError, None]
+
+
+@in_both_worlds
 def test_a_nursery_in_a_cancelled_scope_raises_nothing_of_its_own(run: Runner) -> None:
     async def main() -> bool:
         with durable.CancelScope() as scope:
