@@ -60,7 +60,7 @@ class Alarms:
         self._owners.pop(number, None)
 
     def clear_deadline(self, due_us: int, number: int) -> None:
-        """The scope is over, or its deadline was moved."""
+        """The scope is over, or its deadline was moved; clearing twice is fine."""
         if self._owners.pop(number, None) is not None:
             scopes = self._by_due[due_us]
             del scopes[number]

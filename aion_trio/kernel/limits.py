@@ -67,7 +67,10 @@ class Condition:
 
 
 class CapacityLimiter:
-    """As `trio.CapacityLimiter`; borrowers are kept in order of arrival."""
+    """As `trio.CapacityLimiter`; borrowers are kept in order of arrival.
+
+    Invariant: nobody waits while a token is free.
+    """
 
     def __init__(self, total_tokens: float) -> None:
         self._borrowers: dict[object, None] = {}
@@ -115,7 +118,7 @@ class CapacityLimiter:
         """Borrow a token for `borrower`, or raise WouldBlock."""
         if borrower in self._borrowers:
             raise RuntimeError("this borrower is already holding one of this CapacityLimiter's tokens")
-        if self._waiting or len(self._borrowers) >= self._total:
+        if len(self._borrowers) >= self._total:
             raise current_kernel().errors.would_block
         self._borrowers[borrower] = None
 

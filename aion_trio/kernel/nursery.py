@@ -153,8 +153,7 @@ class Nursery:
         status = TaskStatus(waiting, self)
         try:
             async with waiting:
-                task = waiting.spawn(coroutine_of(partial(async_fn, task_status=status), args), name)
-                task.eventual_nursery = self
+                waiting.spawn(coroutine_of(partial(async_fn, task_status=status), args), name)
                 if status.value is not _UNSET:  # a plain function called started() before its coroutine ran
                     status.move()
         except BaseExceptionGroup as group:
@@ -189,7 +188,7 @@ class TaskStatus:
         if old.cancel_scope._cancelled:
             return
         for task in old._children:
-            task.nursery, task.eventual_nursery = new, None
+            task.nursery = new
             new._children[task] = None
         old._children = {}
         here, there = old.cancel_scope._members, new.cancel_scope._members

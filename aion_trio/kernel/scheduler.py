@@ -99,7 +99,7 @@ class Kernel:
         guarded = local.guarded
         local.kernel, local.host, local.guarded = token  # first: a collection in between would enclose again what is given back
         self.guard.leave(guarded)
-        if local.kernel is not self and not self.runq:
+        if not self.runq:
             self.runq = _IDLE
 
     def spawn(self, coro: AnyCoroutine, name: str, on_exit: Callable[[Any, BaseException | None], None]) -> Task:
@@ -122,7 +122,6 @@ class Kernel:
         """Cancel every scope with exactly this deadline, in the order of setting; whether there was one."""
         scopes = self.alarms.take_deadlines(due_us)
         for scope in scopes:
-            scope._alarm = None
             scope.cancel_from("deadline")
         return bool(scopes)
 
@@ -217,7 +216,6 @@ class Kernel:
             error.add_note(f"task {task.name!r} at {line_of_coroutine(task.coro)}")
             self.poison(error)
         self.runq.clear()
-        self.current = None
         assert self.fault is not None
         raise self.fault
 

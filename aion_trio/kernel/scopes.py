@@ -77,7 +77,7 @@ class CancelScope:
         if self._relative != inf:
             self._deadline = kernel.now + self._relative
             self._relative = inf
-        if self._deadline != inf and not self._cancel_called:
+        if not self._cancel_called:
             self._arm(kernel)
         if self._cancel_called or (parent._cancelled and not self._shield):
             self._cancelled = True
@@ -185,7 +185,7 @@ class CancelScope:
             visible = not member._shield and parent is not None and parent._cancelled
             cancelled = member._cancel_called or visible
             if cancelled is not member._cancelled:
-                if visible and parent is not None and member._source is None:
+                if parent is not None and member._source is None:
                     member._inherit_reason(parent)
                 member._cancelled = cancelled
                 todo.extend(reversed(member._members or ()))
@@ -215,7 +215,6 @@ class CancelScope:
     def _disarm(self) -> None:
         if self._alarm is not None and self._kernel is not None:
             self._kernel.alarms.clear_deadline(*self._alarm)
-            self._alarm = None
 
     def _move_deadline(self, value: float) -> None:
         self._deadline = value
@@ -280,8 +279,8 @@ class RootScope(CancelScope):
     __slots__ = ()
 
     def __init__(self, kernel: Kernel) -> None:
-        super().__init__(shield=True)
-        self._kernel, self._members, self._entered = kernel, {}, True
+        super().__init__()
+        self._kernel, self._members = kernel, {}
 
 
 def split_group(group: Any, types: Any) -> tuple[BaseException | None, BaseException | None]:

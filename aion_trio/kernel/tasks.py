@@ -52,7 +52,7 @@ class Task:
     """
 
     __slots__ = (
-        "__weakref__", "abort", "context", "coro", "eventual_nursery", "held", "kernel", "name", "number", "nursery",
+        "__weakref__", "abort", "context", "coro", "held", "kernel", "name", "number", "nursery",
         "on_exit", "scope", "value",
     )  # fmt: skip
 
@@ -62,7 +62,6 @@ class Task:
         self.name = name
         self.context = context
         self.nursery: Nursery | None = None
-        self.eventual_nursery: Nursery | None = None
         self.on_exit: Callable[[Any, BaseException | None], None] | None = None
         self.abort: Callable[[], object] | None = None
         self.held: dict[Lock, None] | None = None
@@ -140,10 +139,10 @@ async def checkpoint() -> None:
 
 
 async def checkpoint_if_cancelled() -> None:
-    """Raise Cancelled if the scope is cancelled; return at once if not."""
+    """Raise Cancelled if the scope is cancelled, and Evicted if the kernel must not go on; return at once if not."""
     kernel = local.kernel
     task = kernel.current if kernel is not None else None
-    if task is None or task.scope._cancelled:
+    if task is None or task.scope._cancelled or task.kernel.closing:
         await checkpoint()
 
 

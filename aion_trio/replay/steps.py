@@ -112,7 +112,7 @@ class Steps:
             and raw[3] == fire_at_us
             and fired[0] == ev.TIMER_FIRED
             and fired[2] == ordinal
-            and not (kernel.runq or kernel.idlers or kernel.closing or ledger.outputs)
+            and not (kernel.runq or kernel.idlers or ledger.outputs)
         ):
             ledger.ordinal = ordinal
             kernel.time_us = fired[1]

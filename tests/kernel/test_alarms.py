@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from time import process_time
 from typing import Any
 
 import pytest
@@ -92,6 +93,31 @@ def test_what_was_cleared_leaves_the_heap_before_it_fills_the_memory() -> None:
     alarms.clear_timer(kept)
     alarms.clear_timer(kept)
     assert alarms.first() is None
+
+
+def test_what_is_left_when_most_were_cleared_is_due_in_order() -> None:
+    """T1."""
+    alarms = Alarms()
+    dues = [(7919 * n) % 1009 for n in range(300)]
+    numbers = [alarms.set_timer(due, ordinal) for ordinal, due in enumerate(dues, 1)]
+    kept = range(0, 300, 7)
+    for n in range(300):
+        if n not in kept:
+            alarms.clear_timer(numbers[n])
+    alarms.clear_timer(alarms.set_timer(2000, 1000))
+    seen: list[Any] = []
+    while (first := alarms.first()) is not None:
+        seen.append(first)
+        alarms.clear_timer(numbers[seen[-1][1] - 1])
+    assert seen == sorted((dues[n], n + 1) for n in kept)
+
+
+def test_many_alarms_that_all_are_set_cost_no_sweeps() -> None:
+    alarms, begun = Alarms(), process_time()
+    for due in range(10_000):
+        alarms.set_timer(due, 1)
+    assert process_time() - begun < 1
+    assert alarms.first() == (0, 1)
 
 
 def test_the_deadline_of_a_scope_that_ends_after_its_run_was_dropped_is_no_error() -> None:

@@ -9,6 +9,7 @@ import sys
 import types
 import weakref
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,6 +21,7 @@ import trio
 import aion_trio as aion
 from aion_trio import durable
 from aion_trio.kernel.context import current
+from aion_trio.kernel.stack import user_line
 
 from ..replay.plays import Play
 from ..replay.steps import approval, charge
@@ -203,9 +205,9 @@ def test_code_that_ran_out_of_fuel_is_told_by_task_and_line_and_may_clean_up() -
     assert cleaned == ["2023"]
 
 
-def line_of_fault(source: str, file: str, module: str) -> str:
+def line_of_fault(source: str, file: str, module: str, **more: Any) -> str:
     """What a fault in workflow code of that file says about its place."""
-    space: dict[str, Any] = {"__name__": module, "trio": trio, "ExitStack": ExitStack, "durable": durable}
+    space: dict[str, Any] = {"__name__": module, "trio": trio, "ExitStack": ExitStack, "durable": durable, **more}
     exec(compile(source, file, "exec"), space)
     play = Play(aion.workflow(name="order")(space["order"]))
     with pytest.raises(aion.WorkflowRuleError) as info:
@@ -230,6 +232,19 @@ def test_workflow_code_that_was_installed_is_told_by_its_line() -> None:
 def test_a_rule_that_is_broken_by_way_of_the_standard_library_is_told_by_the_line_of_the_workflow() -> None:
     """K7."""
     assert line_of_fault(CALLS_TRIO_BY_WAY_OF_THE_STANDARD_LIBRARY, "orders.py", "orders") == "orders.py:2 in order"
+
+
+def test_a_rule_that_is_broken_by_way_of_a_frozen_module_is_told_by_the_line_of_the_workflow() -> None:
+    """K7: such as `os.path`, whose functions have no file since Python 3.11."""
+    space: dict[str, Any] = {"__name__": "posixpath", "trio": trio}
+    exec(compile("def exists():\n    trio.current_time()\n", "<frozen posixpath>", "exec"), space)
+    source = "async def order():\n    exists()\n"
+    assert line_of_fault(source, "orders.py", "orders", exists=space["exists"]) == "orders.py:2 in order"
+
+
+def test_where_no_workflow_code_is_on_the_stack_there_is_no_line_to_tell() -> None:
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(user_line).result() == ""
 
 
 def test_the_demo_is_workflow_code_though_it_is_in_this_package() -> None:
@@ -259,9 +274,12 @@ def stack_of(code: Any) -> str:
 
 
 def test_the_stack_shows_lines_of_the_workflow_and_none_of_the_libraries_that_it_waits_through() -> None:
+    async def inside() -> None:
+        await charge("a")
+
     @types.coroutine
     def old_style() -> Any:
-        yield from charge("a").__await__()
+        yield from inside()
 
     async def code() -> None:
         send, receive = anyio.create_memory_object_stream[int](1)
@@ -270,7 +288,7 @@ def test_the_stack_shows_lines_of_the_workflow_and_none_of_the_libraries_that_it
             await old_style()
 
     lines = stack_of(code).splitlines()
-    assert [line.rpartition(" in ")[2].rpartition(".")[2] for line in lines if line.startswith("  ")] == ["code", "old_style"]
+    assert [line.rpartition(" in ")[2].rpartition(".")[2] for line in lines if line.startswith("  ")] == ["code", "old_style", "inside"]
     assert all(__file__ in line for line in lines if line.startswith("  "))
 
 

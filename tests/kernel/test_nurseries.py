@@ -242,11 +242,18 @@ def test_a_closed_nursery_takes_no_children(run: Runner) -> None:
 
 @in_both_worlds
 def test_only_async_functions_become_tasks(run: Runner) -> None:
+    class Receiver:
+        def send(self, value: object) -> None: ...
+
+    class Catcher:
+        def throw(self, error: BaseException) -> None: ...
+
     async def main() -> None:
         async with durable.open_nursery() as nursery:
-            not_async: Any = len
-            with pytest.raises(TypeError):
-                nursery.start_soon(not_async, "x")
+            not_async: Any
+            for not_async in (dict, Receiver, Catcher):
+                with pytest.raises(TypeError):
+                    nursery.start_soon(not_async)
 
     run(main)
 

@@ -116,6 +116,38 @@ def test_a_child_that_says_started_when_start_is_cancelled_stays_outside(run: Ru
     assert run(main) == [0, True]
 
 
+@in_both_worlds
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_nursery_stays_open_for_a_child_that_another_task_is_starting_in_it(run: Runner, fails: bool) -> None:
+    """It closes when that child has ended, or when it turns out that none will come."""
+
+    async def main() -> list[str]:
+        seen: list[str] = []
+
+        async def service(*, task_status: Any) -> None:
+            await durable.sleep(2)
+            if fails:
+                raise KeyError("not today")
+            task_status.started()
+            await durable.sleep(2)
+            seen.append("the service ended")
+
+        async def start() -> None:
+            try:
+                await nursery.start(service)
+            except KeyError:
+                seen.append("the service did not start")
+
+        async with durable.open_nursery() as helpers:
+            async with durable.open_nursery() as nursery:
+                helpers.start_soon(start)
+                await durable.sleep(1)
+            seen.append("the nursery closed")
+        return seen
+
+    assert run(main) == ["the service did not start" if fails else "the service ended", "the nursery closed"]
+
+
 def test_a_plain_function_may_say_started_before_its_coroutine_runs() -> None:
     async def main() -> list[Any]:
         seen: list[Any] = []
@@ -167,6 +199,17 @@ def test_wait_any_needs_something_to_wait_for(run: Runner) -> None:
         return await durable.wait_all()
 
     assert run(main) == ()
+
+
+@in_both_worlds
+def test_the_group_of_a_nursery_holds_the_error_of_its_body_and_does_not_name_it_as_its_context(run: Runner) -> None:
+    async def main() -> list[Any]:
+        with pytest.raises(ExceptionGroup) as info:
+            async with durable.open_nursery():
+                raise KeyError("k")
+        return [type(info.value.exceptions[0]), info.value.__context__]
+
+    assert run(main) == [KeyError, None]
 
 
 @in_both_worlds

@@ -76,7 +76,8 @@ def test_a_scope_that_was_cancelled_itself_keeps_its_own_reason() -> None:
     assert on_kernel(main)[1] == "mine"
 
 
-def test_the_siblings_of_a_task_that_failed_learn_of_it() -> None:
+@pytest.mark.parametrize("in_body", [False, True])
+def test_the_siblings_of_a_task_that_failed_learn_of_it(in_body: bool) -> None:
     async def main() -> list[Any]:
         seen: list[Any] = []
 
@@ -89,10 +90,15 @@ def test_the_siblings_of_a_task_that_failed_learn_of_it() -> None:
         with pytest.raises(ExceptionGroup):
             async with durable.open_nursery() as nursery:
                 nursery.start_soon(waiter)
+                await durable.checkpoint()
+                if in_body:
+                    await fail()
                 nursery.start_soon(fail, name="the one")
         return seen
 
-    assert on_kernel(main) == [("nursery", "a child task raised KeyError", "<Task 3 'the one'>")]
+    why_in_body = ("nursery", "the body of the nursery raised KeyError", "<Task 1 'main'>")
+    why_in_child = ("nursery", "a child task raised KeyError", "<Task 3 'the one'>")
+    assert on_kernel(main) == [why_in_body if in_body else why_in_child]
 
 
 @in_both_worlds

@@ -148,6 +148,45 @@ def test_a_limiter_has_a_number_of_tokens(run: Runner) -> None:
 
 
 @in_both_worlds
+def test_no_more_tokens_are_lent_than_there_are_when_their_number_is_lowered(run: Runner) -> None:
+    async def main() -> list[Any]:
+        limiter, seen = durable.CapacityLimiter(2), list[Any]()
+
+        async def worker() -> None:
+            async with limiter:
+                seen.append("lent")
+
+        limiter.acquire_on_behalf_of_nowait("a")
+        limiter.acquire_on_behalf_of_nowait("b")
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(worker)
+            await durable.sleep(1)
+            limiter.total_tokens = 1
+            for borrower in "ab":
+                limiter.release_on_behalf_of(borrower)
+                await durable.sleep(1)
+                seen.append(borrower)
+        return seen
+
+    assert run(main) == ["a", "lent", "b"]
+
+
+def test_a_limiter_may_have_no_tokens_until_there_are_some() -> None:
+    """Older Trios ask for one."""
+
+    async def main() -> str:
+        limiter = durable.CapacityLimiter(0)
+        async with durable.open_nursery() as nursery:
+            nursery.start_soon(limiter.acquire_on_behalf_of, "a")
+            await durable.sleep(1)
+            assert (limiter.borrowed_tokens, limiter.available_tokens) == (0, 0)
+            limiter.total_tokens = 1
+        return str(limiter.borrowed_tokens)
+
+    assert on_kernel(main) == "1"
+
+
+@in_both_worlds
 def test_who_comes_late_does_not_overtake_those_who_wait_for_a_token(run: Runner) -> None:
     async def main() -> list[int]:
         limiter, seen = durable.CapacityLimiter(1), list[int]()
