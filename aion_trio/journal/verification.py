@@ -72,7 +72,7 @@ def faults_of(store: Store, key: WorkflowKey, kin: Kin) -> Iterator[Finding]:
     except CorruptRecord:
         return
     except (AionError, StoreError) as error:
-        seq = error.seq if isinstance(error, JournalCorruptedError) and error.seq else fold.projection.head + 1
+        seq = error.seq if isinstance(error, JournalCorruptedError) else fold.projection.head + 1
         yield Finding(f"{type(error).__name__}: {error}", key.workflow_id, seq, key.namespace, Remedy.RESTORE)
         return
     kin.note(fold)

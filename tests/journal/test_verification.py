@@ -95,15 +95,19 @@ def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
     assert findings(store) == ["STEP is owed to a run that is closed"]
 
 
-def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(store: MemoryStore) -> None:
-    """One bad history does not hide the others (J7)."""
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [(b"\x83\x18\xfa\x00\x00", "UnknownEventError"), (b"no events", "JournalFormatError")],
+    ids=["of a later program", "garbage"],
+)
+def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(store: MemoryStore, data: bytes, error: str) -> None:
+    """One bad history does not hide the others (J7); what cannot be read is what stands behind what can."""
     import_lines(store, lines(2, "order-2"))
-    write_bad = Append(KEY, 2, b"\x83\x18\xfa\x00\x00", 1)
-    assert store.apply([write_bad]) == [3]
+    assert store.apply([Append(KEY, 2, data, 1)]) == [3]
     store.apply([Append(WorkflowKey("default", "order-2"), 2, closes=[Close(ObligationKind.ACTIVITY, ACTIVITY)])])
     bad, lost = verify_journal(store)
-    assert (bad.workflow_id, lost.workflow_id) == ("order-1", "order-2")
-    assert bad.what.startswith("UnknownEventError")
+    assert (bad.workflow_id, bad.seq, bad.remedy, lost.workflow_id) == ("order-1", 3, Remedy.RESTORE, "order-2")
+    assert bad.what.startswith(error)
 
 
 def test_an_event_that_cannot_follow_those_before_it_is_a_finding(store: MemoryStore) -> None:
