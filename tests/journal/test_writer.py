@@ -93,12 +93,13 @@ async def test_a_wrong_head_is_refused_with_both_numbers(store: FaultyStore) -> 
 
 
 async def test_a_full_disk_refuses_and_work_goes_on_once_there_is_room(store: FaultyStore) -> None:
-    """J6."""
+    """J6: nothing was written, so that the store is as good as before."""
     async with running(store) as journal:
         store.plan(Fault("apply", error=StoreFull("no space")))
         with pytest.raises(JournalFullError):
             await journal.append(append("a"))
         assert await journal.append(append("a")) == 1
+    assert "reopen" not in store.calls
 
 
 @pytest.mark.parametrize("after", [False, True])
