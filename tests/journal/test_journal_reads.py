@@ -160,4 +160,4 @@ def test_what_is_owed_and_damaged_sets_its_workflow_aside_and_is_logged_once(cap
     advice = "; `aion-trio journal verify` lists all damage"
     assert quarantined == {"v": "NonDeterminismError: before", "w": f"JournalCorruptedError: a row of 'w' is torn{advice}"}
     assert [record.getMessage() for record in caplog.records] == [f"what is owed could not be read: {each}{advice}" for each in damages]
-    assert all(record.levelno == logging.ERROR for record in caplog.records)
+    assert {(record.name, record.levelno) for record in caplog.records} == {("aion_trio", logging.ERROR)}
