@@ -140,3 +140,15 @@ def test_an_id_that_leads_to_rows_that_cannot_be_read_ends_no_search(tmp_path: P
         found = [(finding.workflow_id, finding.what) for finding in verify_journal(store)]
     assert ("order-1", "the id does not lead to its rows") in found
     assert ("order-3", f"ACTIVITY {ACTIVITY.hex()} has a cause in the history and is not owed") in found
+
+
+def test_a_journal_is_copied_for_torn_pages_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy takes as much room as the journal: whatever else is wrong is told without one."""
+    monkeypatch.setattr(LmdbStore, "salvage", lambda *_: pytest.fail("it is copied"))
+    with closing(LmdbStore.open(tmp_path / "j")) as store:
+        import_lines(store, lines(2))
+        assert verify_journal(store) == []
+    with trees(tmp_path / "j") as at:
+        at.delete("vis", at.keys("vis")[0])
+    with closing(LmdbStore.open(tmp_path / "j", read_only=True)) as store:
+        assert {finding.remedy for finding in verify_journal(store)} == {Remedy.REPAIR}
