@@ -13,7 +13,7 @@ from aion_trio.codec import encode_frame
 from aion_trio.journal.rows import payload_of, row_of
 from aion_trio.journal.transfer import import_lines
 from aion_trio.journal.verification import verify_journal
-from aion_trio.stores import Append, Close, LmdbStore, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
+from aion_trio.stores import Append, Close, LmdbStore, Mark, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
 from aion_trio.stores.lmdb_store.layout import IDENTITY, ROW, SERIAL
 from aion_trio.stores.lmdb_store.records import seal
 from tests.cli.histories import AT, lines
@@ -67,6 +67,22 @@ def test_a_summary_that_its_events_do_not_bear_out_is_found(store: MemoryStore) 
     write(store, Append(KEY, 2, summary=replace(summary, attributes={"shop": "Bonn"})))
     (found,) = findings(store)
     assert found.startswith("its summary says")
+
+
+def test_runs_and_marks_are_told_with_what_they_say_and_what_they_should(store: MemoryStore) -> None:
+    """H2: a row that is wrong, one too many and one that is not there."""
+    (run,) = store.runs(KEY)
+    wrong, more, mark = replace(run, version=9), replace(run, run_no=2), Mark(b"start:x", b"r")
+    write(store, Append(KEY, 2, runs=[wrong, more], marks=[mark]))
+    assert findings(store) == [
+        f"its run row 1 says {wrong}, its events {run}",
+        f"its run row 2 says {more}, its events nothing",
+        f"its mark b'start:x' says {mark}, its events nothing",
+    ]
+    bare = MemoryStore()
+    for append in appends(KEY, [started()]):
+        assert bare.apply([replace(append, runs=[])]) == [1]
+    assert findings(bare) == [f"its run row 1 says nothing, its events {run}"]
 
 
 def test_a_wake_up_that_comes_later_than_a_timer_is_found_and_one_that_comes_earlier_is_not() -> None:
