@@ -128,7 +128,7 @@ def _obligation_faults(store: Store, fold: Folded) -> Iterator[str]:
     if damages:  # what is missing may be what is damaged
         return
     for kind, row in fold.opens.keys() - found.keys():
-        if kind not in OUTLIVE and kind not in BEYOND_EVENTS:
+        if kind not in OUTLIVE:
             yield f"{kind.name} {row.hex()} has a cause in the history and is not owed"
     yield from _wake_up_faults(found, fold)
 
