@@ -104,6 +104,16 @@ def test_a_timer_that_has_fired_asks_for_nothing() -> None:
     assert findings(store) == []
 
 
+def test_a_closed_run_is_not_woken_for_what_it_had_set() -> None:
+    """L2: neither for its timers nor for its time-out."""
+    timed = started()
+    timed[11] = 500
+    store = MemoryStore()
+    for append in appends(KEY, [timed, [ev.TIMER_STARTED, AT, 1, AT + 100], [ev.WORKFLOW_TERMINATED, AT, "enough"]]):
+        store.apply([append])
+    assert findings(store) == []
+
+
 def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
     store = MemoryStore()
     import_lines(store, lines(4))
