@@ -67,9 +67,8 @@ def import_appends(key: WorkflowKey, raws: Sequence[Raw]) -> list[Append]:
         chunk = raws[start : start + EVENTS_PER_FRAME]
         for raw in chunk:
             projection.apply(raw)
-        last = start + len(chunk) == len(raws)
         changes = projection.take()
-        if last and projection.open:
+        if projection.open:
             changes.opens.append(Open(ObligationKind.STEP, b"", payload=rows.payload_of(projection.head)))
         appends.append(
             Append(key, start, encode_frame(chunk), len(chunk), changes.summary, changes.runs, changes.opens, changes.closes, changes.marks)

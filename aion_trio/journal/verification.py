@@ -72,7 +72,7 @@ def faults_of(store: Store, key: WorkflowKey, kin: Kin) -> Iterator[Finding]:
     except CorruptRecord:
         return
     except (AionError, StoreError) as error:
-        seq = error.seq if isinstance(error, JournalCorruptedError) and error.seq else fold.projection.head + 1
+        seq = error.seq if isinstance(error, JournalCorruptedError) else fold.projection.head + 1
         yield Finding(f"{type(error).__name__}: {error}", key.workflow_id, seq, key.namespace, Remedy.RESTORE)
         return
     kin.note(fold)
@@ -128,7 +128,7 @@ def _obligation_faults(store: Store, fold: Folded) -> Iterator[str]:
     if damages:  # what is missing may be what is damaged
         return
     for kind, row in fold.opens.keys() - found.keys():
-        if kind not in OUTLIVE and kind not in BEYOND_EVENTS:
+        if kind not in OUTLIVE:
             yield f"{kind.name} {row.hex()} has a cause in the history and is not owed"
     yield from _wake_up_faults(found, fold)
 

@@ -6,7 +6,7 @@ import pytest
 
 import aion_trio.events as ev
 from aion_trio.codec import encode_frame
-from aion_trio.errors import JournalCorruptedError
+from aion_trio.errors import AionError, JournalCorruptedError
 from aion_trio.events import Raw
 from aion_trio.journal.folding import Folded
 from aion_trio.journal.rows import row_of
@@ -63,6 +63,21 @@ def test_what_is_left_at_the_end_is_what_is_owed_and_every_run_and_mark() -> Non
     assert list(fold.opens) == [(ObligationKind.ACTIVITY, row_of(2, 1))]
     assert [(run.run_no, run.first_seq, run.last_seq) for run in fold.runs.values()] == [(1, 1, 4), (2, 5, 0)]
     assert list(fold.marks) == [b"start:once", b"start:twice"]
+
+
+@pytest.mark.parametrize(
+    ("events", "complaint"),
+    [
+        ([[ev.PATCH_MARKED, AT, "more"]], "does not begin with a start"),
+        ([started(), started()], "starts a new chain while a run is open"),
+        ([started(), [ev.WORKFLOW_CONTINUED_AS_NEW, AT, b"r" * 16, b"", None, [], None], started()], "where a successor is owed"),
+    ],
+)
+def test_runs_that_form_no_chains_are_no_history(events: list[Raw], complaint: str) -> None:
+    """H5: whoever compares rows with them, or makes rows of them, is told."""
+    with pytest.raises(AionError, match=complaint):
+        folded(*events).require_history()
+    folded(*raws(), started()).require_history()
 
 
 def test_an_event_that_cannot_follow_is_named_with_its_number_and_its_workflow() -> None:

@@ -20,10 +20,12 @@ from aion_trio.stores import (
     Fault,
     FaultyStore,
     InvalidRecord,
+    Mark,
     MemoryStore,
     Obligation,
     ObligationGone,
     ObligationKind,
+    Open,
     RecordTooLarge,
     SequenceConflict,
     StoreClosed,
@@ -83,6 +85,26 @@ def test_each_refusal_of_a_store_is_an_error_of_the_engine_that_knows_as_much(
     assert caught.value.__cause__ is refusal
 
 
+def test_what_is_owed_and_remembered_is_read_by_its_names_and_in_pages() -> None:
+    """J5: the soonest first, of one kind, as far as it is due, and behind what was read before."""
+    store = MemoryStore()
+    owed = [Open(ObligationKind.ACTIVITY, bytes([row]), due_us=row, queue="q", payload=b"p") for row in (3, 1, 2)]
+    step = Open(ObligationKind.STEP, b"", due_us=1)
+    store.apply([Append(KEY, 0, encode_frame(marked(1)), 1, opens=[*owed, step], marks=[Mark(b"name", b"value")])])
+    journal = Journal(store)
+    assert (journal.head(KEY), journal.summary(KEY), journal.runs(KEY)) == (1, None, [])
+    assert [journal.mark(KEY, name) for name in (b"name", b"another")] == [b"value", None]
+    first = journal.obligation(KEY, ObligationKind.ACTIVITY, bytes([1]))
+    assert first == Obligation(KEY, ObligationKind.ACTIVITY, bytes([1]), 1, "q", b"p")
+    assert journal.obligation(KEY, ObligationKind.STEP, bytes([1])) is None
+
+    def page(**options: Any) -> list[int]:
+        return [found.due_us for found in journal.obligations(ObligationKind.ACTIVITY, **options)]
+
+    assert [page(), page(until_us=2), page(after=first), page(limit=2)] == [[1, 2, 3], [1, 2], [2, 3], [1, 2]]
+    assert sorted(found.kind for found in journal.obligations_of(KEY)) == sorted([*[ObligationKind.ACTIVITY] * 3, ObligationKind.STEP])
+
+
 def test_an_event_is_found_in_whichever_frame_holds_it(store: MemoryStore) -> None:
     journal = Journal(store)
     assert [journal.event(KEY, seq) for seq in range(1, 6)] == marked(1, 2, 3, 4, 5)
@@ -98,6 +120,7 @@ def test_pages_of_any_size_make_the_history_from_the_frame_that_holds_an_event(s
         assert [raw for _, raws, _ in pages for raw in raws] == marked(*range(first, 6))
         seqs = [seq for seq, raws, _ in pages for seq in range(seq, seq + len(raws))]
         assert seqs == list(range(first, 6))
+        assert len(pages) == (1 if max_bytes > 30 else len(store.history(KEY, from_seq).frames))
         assert sum(size for _, _, size in pages) == sum(len(frame.data) for frame in store.history(KEY, from_seq).frames)
 
 
@@ -137,4 +160,4 @@ def test_what_is_owed_and_damaged_sets_its_workflow_aside_and_is_logged_once(cap
     advice = "; `aion-trio journal verify` lists all damage"
     assert quarantined == {"v": "NonDeterminismError: before", "w": f"JournalCorruptedError: a row of 'w' is torn{advice}"}
     assert [record.getMessage() for record in caplog.records] == [f"what is owed could not be read: {each}{advice}" for each in damages]
-    assert all(record.levelno == logging.ERROR for record in caplog.records)
+    assert {(record.name, record.levelno) for record in caplog.records} == {("aion_trio", logging.ERROR)}

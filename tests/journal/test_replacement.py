@@ -14,10 +14,11 @@ import pytest
 
 from aion_trio.errors import AionError, JournalNotWritableError
 from aion_trio.journal import repair, replacement
-from aion_trio.journal.repair import repair_journal
+from aion_trio.journal.repair import Repair, repair_journal
 from aion_trio.journal.replacement import beside, compact_journal, exchange
+from aion_trio.journal.rows import payload_of
 from aion_trio.journal.transfer import import_lines
-from aion_trio.stores import Append, LmdbStore, SequenceConflict, StoreLocked, dump
+from aion_trio.stores import Append, LmdbStore, ObligationKind, Open, SequenceConflict, StoreLocked, WorkflowKey, dump
 from tests.cli.histories import KEY, lines
 
 
@@ -55,15 +56,52 @@ def test_each_repair_keeps_the_journal_that_it_replaced(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([journal, *kept])
 
 
+def test_a_journal_that_repair_cannot_make_better_stays_in_its_place(tmp_path: Path) -> None:
+    """H2: and so does a sound one."""
+    journal = made(tmp_path / "j")
+    assert repair_journal(journal) == Repair([], [], [], "")
+    with closing(LmdbStore.open(journal)) as store:
+        store.apply([Append(KEY, 2, b"no events", 1)])
+    done = repair_journal(journal)
+    assert (len(done.found), done.rebuilt, done.remaining, done.kept) == (1, [], done.found, "")
+    assert list(tmp_path.iterdir()) == [journal]
+
+
+def test_what_repair_writes_owes_a_step_for_all_that_only_a_replay_can_tell(tmp_path: Path) -> None:
+    """R2: of an open run, caused by its last event; what is closed owes none."""
+    with closing(LmdbStore.open(made(tmp_path / "open"))) as store:
+        assert repair.rebuilt_appends(store, KEY)[-1].opens == [Open(ObligationKind.STEP, b"", payload=payload_of(2))]
+    with closing(LmdbStore.open(made(tmp_path / "closed", 4))) as store:
+        (alone,) = repair.rebuilt_appends(store, KEY)
+        assert (alone.expected_seq, alone.count, list(alone.opens)) == (0, 4, [])
+
+
+def test_a_history_that_cannot_be_mended_keeps_no_later_one_from_it(tmp_path: Path) -> None:
+    journal = made(tmp_path / "j")
+    hurt(journal)
+    with closing(LmdbStore.open(journal)) as store:
+        import_lines(store, lines(2, "order-0"))
+        store.apply([Append(WorkflowKey("default", "order-0"), 2, b"no events", 1)])
+        unreadable = import_lines(store, lines(2, "order-2"))
+        store.apply([Append(unreadable, 2, b"no events", 1)])
+        wrong = import_lines(store, lines(4, "order-3"))
+        store.apply([Append(wrong, 4, opens=[Open(ObligationKind.STEP, b"")])])
+    done = repair_journal(journal)
+    assert done.rebuilt == ["order-1", "order-3"]
+    assert [finding.workflow_id for finding in done.remaining] == ["order-0", "order-2"]
+
+
 def test_a_compaction_removes_what_others_of_the_same_journal_left_and_nothing_else(tmp_path: Path) -> None:
     journal = made(tmp_path / "j[1]")
     left, another, hidden = tmp_path / ".j[1].compact-77", tmp_path / ".j1.compact-77", tmp_path / ".j[1].repair-77"
     for directory in (left, another, hidden):
         directory.mkdir()
         (directory / "data.mdb").write_bytes(b"left over")
+    irremovable = tmp_path / ".j[1].compact-78"
+    irremovable.touch()
     before = records(journal)
     compact_journal(journal)
-    assert sorted(tmp_path.iterdir()) == sorted([journal, another, hidden])
+    assert sorted(tmp_path.iterdir()) == sorted([journal, another, hidden, irremovable])
     assert records(journal) == before
 
 
@@ -109,6 +147,36 @@ def test_two_directories_change_their_names_with_each_other(tmp_path: Path) -> N
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.glob("*/*"))] == ["one/other", "other/one"]
 
 
+def test_an_exchange_is_on_disk_when_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J3: the names stand in the directory above, which is synchronised and let go of."""
+    synchronised: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synchronised.append((fd, os.fstat(fd).st_ino)))
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    exchange(tmp_path / "one", tmp_path / "other")
+    ((fd, place),) = synchronised
+    assert place == tmp_path.stat().st_ino
+    with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        os.fstat(fd)
+
+
+def test_a_mac_exchanges_names_by_a_call_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`renamex_np(from, to, RENAME_SWAP)`, of which 0 says that it is done."""
+    asked: list[tuple[object, ...]] = []
+
+    class Library:
+        def __init__(self, name: object, use_errno: bool) -> None: ...
+
+        def renamex_np(self, *arguments: object) -> int:
+            asked.append(arguments)
+            return 0
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    exchange(tmp_path / "one", tmp_path / "other")
+    assert asked == [(os.fsencode(tmp_path / "one"), os.fsencode(tmp_path / "other"), 2)]
+
+
 def test_a_name_beside_the_journal_is_removed_with_what_is_there_unless_it_is_kept(tmp_path: Path) -> None:
     for keep in (False, True):
         with beside(tmp_path / "j", "repair") as copy:
@@ -116,6 +184,8 @@ def test_a_name_beside_the_journal_is_removed_with_what_is_there_unless_it_is_ke
             copy.keep = keep
         assert copy.path == tmp_path / f".j.repair-{os.getpid()}"
         assert copy.path.exists() is keep
+    with beside(tmp_path / "j", "compact"):
+        pass  # where nothing was made, nothing is missed
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import pytest
 import aion_trio.events as ev
 from aion_trio.codec import to_line
 from aion_trio.errors import InvalidInputError, WorkflowAlreadyStartedError, WorkflowNotFoundError
+from aion_trio.journal.rows import payload_of
 from aion_trio.journal.transfer import export_lines, import_lines
 from aion_trio.journal.verification import verify_journal
 from aion_trio.stores import MemoryStore, ObligationKind, WorkflowKey, dump
 from tests.cli.histories import AT, KEY, lines, raws
+
+from .harm import appends
 
 
 def long_history(count: int, *, closed: bool) -> list[str]:
@@ -26,7 +29,8 @@ def test_a_long_history_comes_back_line_for_line_and_owes_one_step_if_it_is_open
     given = long_history(count, closed=closed)
     assert import_lines(store, ["", *given, " \n"]) == KEY
     assert list(export_lines(store, KEY)) == given
-    assert [row.kind for row in store.obligations_of(KEY)] == ([] if closed else [ObligationKind.STEP])
+    owed = [(row.kind, row.row, row.payload) for row in store.obligations_of(KEY)]
+    assert owed == ([] if closed else [(ObligationKind.STEP, b"", payload_of(count))])
     assert all(frame.count <= 500 for frame in store.history(KEY, 1, 1 << 30).frames)
     assert verify_journal(store) == []
 
@@ -56,6 +60,12 @@ def test_a_history_that_is_there_already_is_left_as_it_is() -> None:
     with pytest.raises(WorkflowAlreadyStartedError, match="'order-1' is in this journal already, with 2 events"):
         import_lines(store, lines())
     assert dump(store) == before
+
+
+def test_a_history_is_exported_from_its_first_event_whatever_its_frames() -> None:
+    store = MemoryStore()
+    assert store.apply(appends(KEY, raws())) == [1, 2, 3, 4]
+    assert list(export_lines(store, KEY)) == lines()
 
 
 def test_an_id_without_a_history_cannot_be_exported() -> None:

@@ -13,7 +13,7 @@ from aion_trio.codec import encode_frame
 from aion_trio.journal.rows import payload_of, row_of
 from aion_trio.journal.transfer import import_lines
 from aion_trio.journal.verification import verify_journal
-from aion_trio.stores import Append, Close, LmdbStore, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
+from aion_trio.stores import Append, Close, LmdbStore, Mark, MemoryStore, ObligationKind, Open, Remedy, WorkflowKey
 from aion_trio.stores.lmdb_store.layout import IDENTITY, ROW, SERIAL
 from aion_trio.stores.lmdb_store.records import seal
 from tests.cli.histories import AT, lines
@@ -69,6 +69,22 @@ def test_a_summary_that_its_events_do_not_bear_out_is_found(store: MemoryStore) 
     assert found.startswith("its summary says")
 
 
+def test_runs_and_marks_are_told_with_what_they_say_and_what_they_should(store: MemoryStore) -> None:
+    """H2: a row that is wrong, one too many and one that is not there."""
+    (run,) = store.runs(KEY)
+    wrong, more, mark = replace(run, version=9), replace(run, run_no=2), Mark(b"start:x", b"r")
+    write(store, Append(KEY, 2, runs=[wrong, more], marks=[mark]))
+    assert findings(store) == [
+        f"its run row 1 says {wrong}, its events {run}",
+        f"its run row 2 says {more}, its events nothing",
+        f"its mark b'start:x' says {mark}, its events nothing",
+    ]
+    bare = MemoryStore()
+    for append in appends(KEY, [started()]):
+        assert bare.apply([replace(append, runs=[])]) == [1]
+    assert findings(bare) == [f"its run row 1 says nothing, its events {run}"]
+
+
 def test_a_wake_up_that_comes_later_than_a_timer_is_found_and_one_that_comes_earlier_is_not() -> None:
     """T1: the deadline of a scope, which no event tells of, may ask for an earlier one."""
     timer: list[object] = [ev.TIMER_STARTED, AT, 1, AT + 100]
@@ -88,6 +104,16 @@ def test_a_timer_that_has_fired_asks_for_nothing() -> None:
     assert findings(store) == []
 
 
+def test_a_closed_run_is_not_woken_for_what_it_had_set() -> None:
+    """L2: neither for its timers nor for its time-out."""
+    timed = started()
+    timed[11] = 500
+    store = MemoryStore()
+    for append in appends(KEY, [timed, [ev.TIMER_STARTED, AT, 1, AT + 100], [ev.WORKFLOW_TERMINATED, AT, "enough"]]):
+        store.apply([append])
+    assert findings(store) == []
+
+
 def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
     store = MemoryStore()
     import_lines(store, lines(4))
@@ -95,15 +121,19 @@ def test_a_step_that_is_owed_to_a_closed_run_is_found() -> None:
     assert findings(store) == ["STEP is owed to a run that is closed"]
 
 
-def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(store: MemoryStore) -> None:
-    """One bad history does not hide the others (J7)."""
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [(b"\x83\x18\xfa\x00\x00", "UnknownEventError"), (b"no events", "JournalFormatError")],
+    ids=["of a later program", "garbage"],
+)
+def test_an_event_that_cannot_be_read_is_a_finding_and_no_end_of_the_search(store: MemoryStore, data: bytes, error: str) -> None:
+    """One bad history does not hide the others (J7); what cannot be read is what stands behind what can."""
     import_lines(store, lines(2, "order-2"))
-    write_bad = Append(KEY, 2, b"\x83\x18\xfa\x00\x00", 1)
-    assert store.apply([write_bad]) == [3]
+    assert store.apply([Append(KEY, 2, data, 1)]) == [3]
     store.apply([Append(WorkflowKey("default", "order-2"), 2, closes=[Close(ObligationKind.ACTIVITY, ACTIVITY)])])
     bad, lost = verify_journal(store)
-    assert (bad.workflow_id, lost.workflow_id) == ("order-1", "order-2")
-    assert bad.what.startswith("UnknownEventError")
+    assert (bad.workflow_id, bad.seq, bad.remedy, lost.workflow_id) == ("order-1", 3, Remedy.RESTORE, "order-2")
+    assert bad.what.startswith(error)
 
 
 def test_an_event_that_cannot_follow_those_before_it_is_a_finding(store: MemoryStore) -> None:
@@ -136,3 +166,15 @@ def test_an_id_that_leads_to_rows_that_cannot_be_read_ends_no_search(tmp_path: P
         found = [(finding.workflow_id, finding.what) for finding in verify_journal(store)]
     assert ("order-1", "the id does not lead to its rows") in found
     assert ("order-3", f"ACTIVITY {ACTIVITY.hex()} has a cause in the history and is not owed") in found
+
+
+def test_a_journal_is_copied_for_torn_pages_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy takes as much room as the journal: whatever else is wrong is told without one."""
+    monkeypatch.setattr(LmdbStore, "salvage", lambda *_: pytest.fail("it is copied"))
+    with closing(LmdbStore.open(tmp_path / "j")) as store:
+        import_lines(store, lines(2))
+        assert verify_journal(store) == []
+    with trees(tmp_path / "j") as at:
+        at.delete("vis", at.keys("vis")[0])
+    with closing(LmdbStore.open(tmp_path / "j", read_only=True)) as store:
+        assert {finding.remedy for finding in verify_journal(store)} == {Remedy.REPAIR}
