@@ -28,7 +28,7 @@ from .index import due_key, visible_keys
 from .layout import COUNT_KEY, IDENTITY, MARK, META_COUNT, META_SERIAL, OBLIGATION, OBLIGATION_KEY, ROW, RUN, RUN_KEY, SERIAL
 from .lookup import find_head, find_serial, id_key, identity_of
 from .memo import Memo, Place
-from .records import seal, seal_frame, unseal
+from .records import seal, seal_frame, unseal, unseal_number
 from .rows import decode_identity, due_of, encode_identity, encode_obligation, encode_run
 
 _NOWHERE: Place = (0, 0)
@@ -61,7 +61,7 @@ class Batch:
             if change:
                 key = COUNT_KEY.pack(META_COUNT, namespace, status)
                 record = self.view.txn.get(key, db=meta)
-                count = SERIAL.unpack(unseal(key, record))[0] if record else 0
+                count = unseal_number(SERIAL, key, record) if record else 0
                 put(key, seal(key, SERIAL.pack(max(count + change, 0))), db=meta)
 
     def place(self, key: WorkflowKey) -> Place:
@@ -94,8 +94,7 @@ class Batch:
         if record is None:
             return None
         due_us, queue = due_of(unseal(key, record))
-        number = self._number(queue.decode()) if queue else 0
-        return key, due_key(kind, number, due_us, serial, row)
+        return key, due_key(kind, self._number(queue), due_us, serial, row)
 
     def visible(self, serial: int, namespace: int, summary: Summary | None) -> set[bytes]:
         """The rows under which a listing finds a workflow."""

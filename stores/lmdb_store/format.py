@@ -7,7 +7,7 @@ import lmdb
 from ..contract import CorruptRecord, StoreFormatError
 from .environment import Environment, View, refusal_of
 from .layout import FORMAT_VERSION, META_FORMAT, META_WRITER, NUMBER
-from .records import seal, unseal
+from .records import seal, unseal, unseal_number
 
 
 def claim(environment: Environment, written_by: str) -> None:
@@ -54,7 +54,7 @@ def _version(view: View, environment: Environment) -> int | None:
             raise StoreFormatError(f"the journal {environment.path} has records but no format version; restore a backup")
         return None
     try:
-        version: int = NUMBER.unpack(unseal(META_FORMAT, record))[0]
+        version = unseal_number(NUMBER, META_FORMAT, record)
     except CorruptRecord:
         raise StoreFormatError(f"the format version of the journal {environment.path} is damaged; restore a backup") from None
     if version != FORMAT_VERSION:
@@ -70,7 +70,7 @@ def _writer(view: View) -> str:
     record = view.txn.get(META_WRITER, db=view.tables.meta)
     try:
         return unseal(META_WRITER, record).decode() if record is not None else ""
-    except CorruptRecord:
+    except (CorruptRecord, ValueError):
         return ""
 
 

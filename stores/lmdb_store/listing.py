@@ -29,7 +29,7 @@ from .layout import (
     indexed,
 )
 from .lookup import Names, identity_of
-from .records import unseal
+from .records import unseal_number
 from .rows import decode_identity, decode_key
 from .scan import distinct_under, items_under, keys_under
 
@@ -118,7 +118,7 @@ class Listings:
                 return {}
             prefix = META_COUNT + NUMBER.pack(number)
             cursor = view.txn.cursor(db=view.tables.meta)
-            found = ((key[-1], SERIAL.unpack(unseal(key, record))[0]) for key, record in items_under(cursor, prefix))
+            found = ((key[-1], unseal_number(SERIAL, key, record)) for key, record in items_under(cursor, prefix))
             return {status: count for status, count in found if count}
 
     def _candidates(self, view: View, where: SummaryFilter, first: int) -> Iterator[int]:

@@ -8,7 +8,7 @@ from ..contract import CorruptRecord, WorkflowKey
 from ..limits import MAX_ID_BYTES
 from .environment import View
 from .layout import EVENTS, IDENTITY, NO_NAME, NUMBER, ROW, SERIAL, SERIALS
-from .records import is_next_frame, seal, unseal
+from .records import is_next_frame, seal, unseal, unseal_number
 
 
 class Names:
@@ -27,7 +27,7 @@ class Names:
             record = view.txn.get(name, db=view.tables.names)
             if record is None:
                 return None
-            number = self._numbers[text] = NUMBER.unpack(unseal(name, record))[0]
+            number = self._numbers[text] = unseal_number(NUMBER, name, record)
         return number
 
     def intern(self, view: View, text: str) -> int:
@@ -60,7 +60,7 @@ class Owners:
         for at, record in view.txn.cursor(db=view.tables.ids):
             try:
                 number, workflow_id = NUMBER.unpack_from(at)[0], at[NUMBER.size :].decode()
-                found[SERIAL.unpack(unseal(at, record))[0]] = WorkflowKey(namespaces[number], workflow_id)
+                found[unseal_number(SERIAL, at, record)] = WorkflowKey(namespaces[number], workflow_id)
             except (CorruptRecord, KeyError, ValueError, struct.error):
                 continue
         return found
@@ -69,8 +69,8 @@ class Owners:
         texts = {NO_NAME: ""}
         for name, record in view.txn.cursor(db=view.tables.names):
             try:
-                texts[NUMBER.unpack(unseal(name, record))[0]] = name.decode()
-            except (CorruptRecord, ValueError, struct.error):
+                texts[unseal_number(NUMBER, name, record)] = name.decode()
+            except (CorruptRecord, ValueError):
                 continue
         return texts
 
@@ -101,8 +101,7 @@ def find_serial(view: View, names: Names, key: WorkflowKey) -> int | None:
     record = view.txn.get(at, db=view.tables.ids)
     if record is None:
         return None
-    serial: int = SERIAL.unpack(unseal(at, record, key.workflow_id))[0]
-    return serial
+    return unseal_number(SERIAL, at, record, key.workflow_id)
 
 
 def find_head(view: View, serial: int, workflow_id: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from ..contract import CorruptRecord, Damage, Frame, HistoryPage, Mark, Obligation, ObligationKind, RunRow, Summary, WorkflowKey
 from ..limits import MAX_SEQ
@@ -12,6 +13,8 @@ from .lookup import Names, find_head, find_serial, identity_of
 from .records import unseal, unseal_frame
 from .rows import decode_identity, decode_obligation, decode_run, final_head
 from .scan import items_under
+
+T = TypeVar("T")
 
 _NOTHING = HistoryPage((), None)
 
@@ -43,13 +46,13 @@ class Reader:
             serial = find_serial(view, self.names, key)
             if serial is None:
                 return None
-            owner, summary = decode_identity(_own_identity(view, serial, key))
+            owner, summary = _of_identity(view, serial, key.workflow_id, decode_identity)
             return summary if owner == key else None
 
     def runs(self, key: WorkflowKey, on_damage: Damage | None) -> list[RunRow]:
         """What `Store.runs` says."""
         with self._environment.view() as view:
-            return [decode_run(body) for _, body in self._rows(view, key, RUN, on_damage)]
+            return list(self._rows(view, key, RUN, on_damage, lambda _, body: decode_run(body)))
 
     def mark(self, key: WorkflowKey, name: bytes) -> bytes | None:
         """What `Store.mark` says."""
@@ -60,7 +63,7 @@ class Reader:
     def marks(self, key: WorkflowKey, on_damage: Damage | None) -> list[Mark]:
         """What `Store.marks` says."""
         with self._environment.view() as view:
-            return [Mark(name, value) for name, value in self._rows(view, key, MARK, on_damage)]
+            return list(self._rows(view, key, MARK, on_damage, Mark))
 
     def obligation(self, key: WorkflowKey, kind: ObligationKind, row: bytes) -> Obligation | None:
         """What `Store.obligation` says."""
@@ -72,21 +75,22 @@ class Reader:
     def obligations_of(self, key: WorkflowKey, on_damage: Damage | None) -> list[Obligation]:
         """What `Store.obligations_of` says."""
         with self._environment.view() as view:
-            return [decode_obligation(key, at[0], at[1:], body) for at, body in self._rows(view, key, OBLIGATION, on_damage)]
+            return list(self._rows(view, key, OBLIGATION, on_damage, lambda at, body: decode_obligation(key, at[0], at[1:], body)))
 
-    def _rows(self, view: View, key: WorkflowKey, tag: int, on_damage: Damage | None) -> Iterator[tuple[bytes, bytes]]:
-        """What follows serial and tag in the key, and the body, of every row of one kind. Raises `CorruptRecord`."""
+    def _rows(self, view: View, key: WorkflowKey, tag: int, on_damage: Damage | None, decode: Callable[[bytes, bytes], T]) -> Iterator[T]:
+        """Every row of one kind, made of what follows serial and tag in its key, and of its body. Raises `CorruptRecord`."""
         serial = find_serial(view, self.names, key)
         if serial is None:
             return
         cursor = view.txn.cursor(db=view.tables.rows)
         for at, record in items_under(cursor, ROW.pack(serial, tag)):
             try:
-                yield at[ROW.size :], unseal(at, record, key.workflow_id)
+                yield decode(at[ROW.size :], unseal(at, record, key.workflow_id))
             except CorruptRecord as damage:
+                told = _named(key.workflow_id, damage)
                 if on_damage is None:
-                    raise
-                on_damage(damage)
+                    raise told from None
+                on_damage(told)
 
 
 def _row(view: View, at: bytes, key: WorkflowKey) -> bytes | None:
@@ -96,11 +100,17 @@ def _row(view: View, at: bytes, key: WorkflowKey) -> bytes | None:
     return None if record is None else unseal(at, record, key.workflow_id)
 
 
-def _own_identity(view: View, serial: int, key: WorkflowKey) -> bytes:
+def _of_identity(view: View, serial: int, workflow_id: str, decode: Callable[[bytes], T]) -> T:
+    """What the row says that says whose rows these are. Raises `CorruptRecord`."""
     try:
-        return identity_of(view, serial)
-    except CorruptRecord as error:
-        raise CorruptRecord(f"workflow {key.workflow_id!r}: {error}", key.workflow_id) from None
+        return decode(identity_of(view, serial))
+    except CorruptRecord as damage:
+        raise _named(workflow_id, damage) from None
+
+
+def _named(workflow_id: str, damage: CorruptRecord) -> CorruptRecord:
+    """The damage with the workflow that it concerns."""
+    return damage if damage.workflow_id else CorruptRecord(f"workflow {workflow_id!r}: {damage}", workflow_id)
 
 
 def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: int) -> HistoryPage:
@@ -130,7 +140,7 @@ def _page(view: View, serial: int, workflow_id: str, from_seq: int, max_bytes: i
 
 def _require_end(view: View, serial: int, workflow_id: str, following: int) -> None:
     """Nothing may be known of the event `following`: neither to a search for the head nor to the summary."""
-    final = final_head(_own_identity(view, serial, WorkflowKey("", workflow_id)))
+    final = _of_identity(view, serial, workflow_id, final_head)
     if max(final, find_head(view, serial, workflow_id)) >= following:
         raise _gap(workflow_id, following)
 

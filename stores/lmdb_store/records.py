@@ -38,6 +38,15 @@ def unseal(key: bytes, record: bytes, workflow_id: str = "", seq: int = 0) -> by
     return body
 
 
+def unseal_number(form: struct.Struct, key: bytes, record: bytes, workflow_id: str = "") -> int:
+    """The number that is all of a record's body, or `CorruptRecord`."""
+    body = unseal(key, record, workflow_id)
+    if len(body) != form.size:
+        raise CorruptRecord(f"{_named(workflow_id)}: the record {key.hex()} cannot be decoded", workflow_id)
+    number: int = form.unpack(body)[0]
+    return number
+
+
 def seal_frame(serial: int, last_seq: int, count: int, data: bytes) -> tuple[bytes, bytes]:
     """The key and the record of one append's events."""
     flags = PLAIN

@@ -14,7 +14,7 @@ from .format import sign
 from .index import due_key, visible_keys
 from .layout import COUNT_KEY, EVENTS, IDENTITY, META_COUNT, META_SERIAL, OBLIGATION, OBLIGATION_KEY, ROW, SERIAL, SERIALS
 from .lookup import Names, Owners, find_head, id_key, last_serial
-from .records import seal, unseal, unseal_frame
+from .records import seal, unseal, unseal_frame, unseal_number
 from .rows import decode_identity, due_of, encode_identity
 from .scan import items_under
 
@@ -47,7 +47,7 @@ def reindex(environment: Environment, written_by: str) -> None:
 def _next_serial(view: View, known: dict[int, WorkflowKey]) -> int:
     record = view.txn.get(META_SERIAL, db=view.tables.meta)
     try:
-        given = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1
+        given = unseal_number(SERIAL, META_SERIAL, record) if record is not None else 1
     except CorruptRecord:
         given = 1
     return max([given, last_serial(view) + 1, *(serial + 1 for serial in known)])
@@ -115,7 +115,7 @@ class _Index:
                 due_us, queue = due_of(unseal(at, record))
             except CorruptRecord:
                 continue
-            yield due_key(at[ROW.size], self._number(view, queue.decode()), due_us, serial, at[OBLIGATION_KEY.size :])
+            yield due_key(at[ROW.size], self._number(view, queue), due_us, serial, at[OBLIGATION_KEY.size :])
 
     def _number(self, view: View, name: str) -> int:
         return self._names.intern(view, name)

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from ..attributes import decode_value, encode_value
 from ..contract import AttributeValue, CorruptRecord, Obligation, ObligationKind, Open, RunRow, Summary, WorkflowKey
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _SUMMARY = struct.Struct(">IBIIQQI")  # version, status, run number, first seq, started, closed, head
 _RUN = struct.Struct(">IBIBIIQQ")  # run number, origin, version, status, first seq, last seq, started, closed
 _KINDS = frozenset(map(int, ObligationKind))
 _DUE = struct.Struct(">QB")  # due, length of the queue's name
+
+
+def _sound(decode: Callable[P, T]) -> Callable[P, T]:
+    """A decoder that raises `CorruptRecord` for a body that is none of its kind, although its checksum is right."""
+
+    @wraps(decode)
+    def decoded(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return decode(*arguments, **named)
+        except (ValueError, IndexError, struct.error) as error:
+            raise CorruptRecord(f"a row cannot be decoded: {error}") from error
+
+    return decoded
 
 
 def encode_identity(key: WorkflowKey, summary: Summary | None) -> bytes:
@@ -20,6 +38,7 @@ def encode_identity(key: WorkflowKey, summary: Summary | None) -> bytes:
     return named if summary is None else named + _encode_summary(summary)
 
 
+@_sound
 def decode_identity(body: bytes) -> tuple[WorkflowKey, Summary | None]:
     """What `encode_identity` was given."""
     namespace, at = _take_short(body, 0)
@@ -28,12 +47,14 @@ def decode_identity(body: bytes) -> tuple[WorkflowKey, Summary | None]:
     return key, (_decode_summary(body, at) if at < len(body) else None)
 
 
+@_sound
 def decode_key(body: bytes) -> WorkflowKey:
     """The identity alone."""
     namespace, at = _take_short(body, 0)
     return WorkflowKey(namespace.decode(), _take_long(body, at)[0].decode())
 
 
+@_sound
 def final_head(body: bytes) -> int:
     """The head that the summary of a closed workflow holds, else 0."""
     at = 1 + body[0]
@@ -48,6 +69,7 @@ def encode_run(run: RunRow) -> bytes:
     return fixed + _short(run.run_id) + _short(run.parent_run_id) + _short(run.type.encode())
 
 
+@_sound
 def decode_run(body: bytes) -> RunRow:
     """What `encode_run` was given."""
     run_no, origin, version, status, first_seq, last_seq, started_us, closed_us = _RUN.unpack_from(body)
@@ -64,18 +86,26 @@ def encode_obligation(opened: Open) -> bytes:
 
 
 def decode_obligation(key: WorkflowKey, kind: int, row: bytes, body: bytes) -> Obligation:
-    """The open row that `encode_obligation` was given, as it is listed."""
+    """The open row that `encode_obligation` was given, as it is listed. Raises `CorruptRecord` with the workflow's id."""
     if kind not in _KINDS:
         raise CorruptRecord(f"workflow {key.workflow_id!r}: a row of kind {kind} is open, which is not known", key.workflow_id)
+    try:
+        due_us, queue, payload = _decode_open(body)
+    except CorruptRecord as damage:
+        raise CorruptRecord(f"workflow {key.workflow_id!r}: {damage}", key.workflow_id) from None
+    return Obligation(key, ObligationKind(kind), row, due_us, queue, payload)
+
+
+def due_of(body: bytes) -> tuple[int, str]:
+    """When an open row is due, and its queue."""
+    return _decode_open(body)[:2]
+
+
+@_sound
+def _decode_open(body: bytes) -> tuple[int, str, bytes]:
     due_us, queue_bytes = _DUE.unpack_from(body)
     at = _DUE.size + queue_bytes
-    return Obligation(key, ObligationKind(kind), row, due_us, body[_DUE.size : at].decode(), body[at:])
-
-
-def due_of(body: bytes) -> tuple[int, bytes]:
-    """When an open row is due, and its queue."""
-    due_us, queue_bytes = _DUE.unpack_from(body)
-    return due_us, body[_DUE.size : _DUE.size + queue_bytes]
+    return due_us, body[_DUE.size : at].decode(), body[at:]
 
 
 def _encode_summary(summary: Summary) -> bytes:

@@ -27,7 +27,7 @@ from .layout import (
     STATUS_PREFIX,
 )
 from .lookup import id_key, identity_of, last_serial
-from .records import unseal
+from .records import unseal, unseal_number
 from .rows import decode_identity, decode_key, due_of
 from .scan import items_under, keys_under, walk
 from .verifying import Verifying
@@ -44,7 +44,7 @@ def check_names(view: View, verifying: Verifying, start: bytes, limit: int) -> b
     numbers: set[int] = set()
 
     def check(view: View, verifying: Verifying, key: bytes, record: bytes) -> str | None:
-        number: int = NUMBER.unpack(unseal(key, record))[0]
+        number = unseal_number(NUMBER, key, record)
         taken = number in numbers
         numbers.add(number)
         return f"the name {key!r} has the number of another" if taken else None
@@ -87,8 +87,8 @@ def check_counts(view: View, verifying: Verifying, start: bytes, limit: int) -> 
     for key, record in items_under(view.txn.cursor(db=view.tables.meta), META_COUNT):
         try:
             _, namespace, status = COUNT_KEY.unpack(key)
-            stored[namespace, status] = SERIAL.unpack(unseal(key, record))[0]
-        except (CorruptRecord, ValueError, struct.error) as damage:
+            stored[namespace, status] = unseal_number(SERIAL, key, record)
+        except (CorruptRecord, struct.error) as damage:
             verifying.find(f"a count cannot be read: {damage}")
     if +stored != +counted:
         verifying.find(f"the counts by status are {dict(+stored)}, the listings have {dict(+counted)}")
@@ -100,7 +100,7 @@ def _check_next_serial(view: View, verifying: Verifying) -> None:
     last = last_serial(view)
     record = view.txn.get(META_SERIAL, db=view.tables.meta)
     try:
-        following = SERIAL.unpack(unseal(META_SERIAL, record))[0] if record is not None else 1
+        following = unseal_number(SERIAL, META_SERIAL, record) if record is not None else 1
     except CorruptRecord as damage:
         verifying.find(str(damage))
         return
@@ -145,7 +145,7 @@ def _meta_fault(view: View, verifying: Verifying, key: bytes, record: bytes) -> 
 
 
 def _id_fault(view: View, verifying: Verifying, key: bytes, record: bytes) -> str | None:
-    serial: int = SERIAL.unpack(unseal(key, record))[0]
+    serial = unseal_number(SERIAL, key, record)
     owner = decode_key(identity_of(view, serial))
     if id_key(verifying.names.find(view, owner.namespace) or 0, owner.workflow_id.encode()) == key:
         return None
@@ -160,7 +160,7 @@ def _due_fault(view: View, verifying: Verifying, key: bytes, record: bytes) -> s
     if found is None:
         return f"the row {row!r} of kind {kind} is due but is not open"
     due, name = due_of(unseal(at, found))
-    if due != due_us or verifying.names.find(view, name.decode()) != queue:
+    if due != due_us or verifying.names.find(view, name) != queue:
         return f"the open row {row!r} of kind {kind} is due at another time or place"
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 from ..contract import CorruptRecord, ObligationKind, Remedy, Summary, WorkflowKey
@@ -71,7 +70,7 @@ class _Workflow:
             events = key[_TAG] == EVENTS
             what = f"the events up to {damage.seq} fail their checksum" if events else f"its {_TITLES[key[_TAG]]} {damage}"
             self._find(what, damage.seq, Remedy.RESTORE if events else Remedy.REPAIR)
-        except (ValueError, IndexError, struct.error):
+        except IndexError:
             self._find(f"the row {key.hex()} cannot be decoded")
 
     def finish(self) -> None:
@@ -116,7 +115,7 @@ class _Workflow:
 
     def _check_obligation(self, key: bytes, record: bytes) -> None:
         due_us, queue = due_of(unseal(key, record))
-        number = self._names.find(self._view, queue.decode())
+        number = self._names.find(self._view, queue)
         kind, row = key[ROW.size], key[ROW.size + 1 :]
         if kind not in _KINDS:
             self._find(f"the open row {row!r} is of kind {kind}, which is not known")

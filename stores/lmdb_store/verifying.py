@@ -25,7 +25,7 @@ class Verifying:
         """Whose rows lie under a serial, None if nothing tells."""
         try:
             return decode_key(identity_of(view, serial))
-        except (CorruptRecord, ValueError, IndexError):
+        except CorruptRecord:
             return self.owner_by_id(view, serial)
 
     def owner_by_id(self, view: View, serial: int) -> WorkflowKey | None:

@@ -18,7 +18,7 @@ from .environment import SLACK_BYTES, Environment, View
 from .layout import META_SERIAL, SERIAL
 from .memo import Memo
 from .purge import purge_workflow
-from .records import unseal
+from .records import unseal_number
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Writer:
     def _remembered(self, txn: lmdb.Transaction[bytes]) -> Memo:
         if self._memo is None:
             record = txn.get(META_SERIAL, db=self._environment.tables.meta)
-            self._memo = Memo(SERIAL.unpack(unseal(META_SERIAL, record))[0] if record else 1)
+            self._memo = Memo(unseal_number(SERIAL, META_SERIAL, record) if record else 1)
         return self._memo
 
     def _failed(self, error: lmdb.Error, size_bytes: int) -> StoreError:

@@ -14,7 +14,8 @@ import pytest
 from aion_trio.stores import CorruptRecord, LmdbStore, ObligationKind, WorkflowKey, WorkflowRecords, dump
 from tests.cli.running import at, data
 
-from .harm import HARMS, NOBODY, harmed, sound_journal, tear, torn_owners
+from .harm import HARMS, NOBODY, harmed, sound_journal
+from .paging import tear, torn_owners
 
 LOST = {harm.owner for harm in HARMS.values() if not harm.mendable}
 

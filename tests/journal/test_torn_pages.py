@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import struct
 from collections.abc import Callable
 from contextlib import closing
@@ -15,13 +14,8 @@ from aion_trio.stores.lmdb_store import salvage as salvaging
 from aion_trio.stores.lmdb_store.pages import MAIN
 from tests.stores.damage import root_page
 
-from .harm import key, leaves, middle_page, sound_journal
-
-Page = bytearray
-
-
-def place(page: Page, at: int, form: str, *numbers: int) -> None:
-    struct.pack_into("=" + form, page, at, *numbers)
+from .harm import key
+from .paging import Page, leaves, middle_page, paged_journal, place, torn
 
 
 def first_node(page: Page) -> int:
@@ -33,10 +27,13 @@ TEARS: dict[str, tuple[Callable[[Page], None], str]] = {
     "another page": (lambda page: place(page, 0, "Q", 7), "it holds page 7"),
     "another kind": (lambda page: place(page, 10, "H", 1), "it is of another kind"),
     "parts that overlap": (lambda page: place(page, 12, "HH", 4000, 100), "its parts overlap"),
+    "records in the header": (lambda page: place(page, 12, "H", 14), "its parts overlap"),
+    "records behind its end": (lambda page: place(page, 14, "H", len(page) + 2), "its parts overlap"),
+    "half a place": (lambda page: place(page, 12, "H", struct.unpack_from("=H", page, 12)[0] - 1), "its parts overlap"),
     "no records": (lambda page: place(page, 12, "H", 16), "it is empty"),
     "a record outside": (lambda page: place(page, 16, "H", 4095), "a record lies outside of it"),
     "a record in the header": (lambda page: place(page, 16, "H", 2), "a record lies outside of it"),
-    "a key too long": (lambda page: place(page, first_node(page) + 6, "H", 600), "a record reaches beyond its end"),
+    "a key too long": (lambda page: place(page, first_node(page) + 6, "H", 512), "a record reaches beyond its end"),
     "a value too long": (lambda page: place(page, first_node(page), "HH", 0, 1), "a record reaches beyond its end"),
     "a large record nowhere": (lambda page: place(page, first_node(page) + 4, "H", 1), "is not there"),
 }
@@ -44,24 +41,7 @@ TEARS: dict[str, tuple[Callable[[Page], None], str]] = {
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A compact journal, one workflow of which has a large record."""
-    place = tmp_path_factory.mktemp("pages")
-    sound_journal(place / "j")
-    with closing(LmdbStore.open(place / "j")) as store:
-        data = b"".join((number * 2654435761 % (1 << 32)).to_bytes(4) for number in range(2560))  # which does not compress
-        store.apply([Append(key("large"), 0, data, 10_240)])
-        store.backup(place / "compact")
-    return place / "compact"
-
-
-def torn(sound: Path, target: Path, number: int, tear: Callable[[Page], None], size: int) -> Path:
-    data = bytearray((sound / "data.mdb").read_bytes())
-    page = data[number * size : (number + 1) * size]
-    tear(page)
-    data[number * size : (number + 1) * size] = page
-    target.mkdir()
-    (target / "data.mdb").write_bytes(data)
-    return target
+    return paged_journal(tmp_path_factory.mktemp("pages"))
 
 
 @pytest.mark.parametrize("how", TEARS)
@@ -225,18 +205,6 @@ def test_a_large_record_whose_page_is_torn_is_left_out_alone(sound: Path, tmp_pa
                     copy.history(owner)
             else:
                 assert copy.history(owner) == whole.history(owner)
-
-
-def test_a_large_record_is_read_whole_however_its_last_page_is_filled(tmp_path: Path) -> None:
-    """By one byte, to the last byte, and all between."""
-    sizes = range(2 * resource.getpagesize() - 100, 2 * resource.getpagesize())
-    rows = [Open(ObligationKind.ACTIVITY, size.to_bytes(3), payload=b"p" * size) for size in sizes]
-    with closing(LmdbStore.open(tmp_path / "j")) as store:
-        store.apply([Append(key("w"), 0, b"e", 1, opens=rows)])
-        assert [finding for finding in store.verify() if finding.remedy is Remedy.SALVAGE] == []
-        store.salvage(tmp_path / "copy")
-        with closing(LmdbStore.open(tmp_path / "copy")) as copy:
-            assert copy.obligations_of(key("w")) == store.obligations_of(key("w"))
 
 
 def test_a_file_that_ends_within_a_large_record_is_told(sound: Path, tmp_path: Path) -> None:

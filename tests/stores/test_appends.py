@@ -159,6 +159,7 @@ def test_a_required_close_may_name_a_row_of_another_workflow(store: Store) -> No
     assert outcomes[0] == 1
     assert isinstance(outcomes[1], ObligationGone)
     assert isinstance(outcomes[2], ObligationGone)
+    assert "'parent'" in str(outcomes[1]) and "'nobody'" in str(outcomes[2])
     assert store.obligations_of(key("parent")) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,20 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from aion_trio.stores import Append, CorruptRecord, LmdbStore, Mark, Store, StoreFailed, StoreFormatError, StoreFull, StoreLocked, Summary
+from aion_trio.stores import (
+    Append,
+    CorruptRecord,
+    FaultyStore,
+    LmdbStore,
+    Mark,
+    MemoryStore,
+    Store,
+    StoreFailed,
+    StoreFormatError,
+    StoreFull,
+    StoreLocked,
+    Summary,
+)
 from aion_trio.stores.lmdb_store.environment import Environment
 from aion_trio.stores.lmdb_store.layout import (
     EVENTS,
@@ -55,6 +69,20 @@ def test_any_row_makes_an_id_known(rows: dict[str, object], store: Store) -> Non
 def test_a_summary_says_of_itself_that_the_run_is_open_and_stands_alone() -> None:
     found = Summary("checkout", 1, 1, b"r" * 16, 1, 1, 5)
     assert (found.closed_us, found.head, found.parent_id, found.attributes) == (0, 0, "", {})
+
+
+@pytest.mark.parametrize("backend", [LmdbStore, MemoryStore, FaultyStore])
+def test_what_a_caller_leaves_out_means_what_the_contract_says(backend: type) -> None:
+    """A page of history is a megabyte, one of rows a thousand, everywhere."""
+    for name, method in inspect.getmembers(Store, inspect.isfunction):
+        if not name.startswith("_"):
+            asked, taken = inspect.signature(method), inspect.signature(getattr(backend, name))
+            assert {each.name: each.default for each in taken.parameters.values()} == {
+                each.name: each.default for each in asked.parameters.values()
+            }, name
+    assert inspect.signature(Store.history).parameters["max_bytes"].default == 1 << 20
+    for name in ("summaries", "keys", "obligations"):
+        assert inspect.signature(getattr(Store, name)).parameters["limit"].default == 1000
 
 
 # ---- opening

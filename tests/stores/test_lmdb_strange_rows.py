@@ -18,17 +18,21 @@ from aion_trio.stores.lmdb_store.records import seal
 from aion_trio.stores.lmdb_store.rows import encode_identity, encode_obligation, encode_run
 from tests.journal.harm import Trees, trees
 
-from .building import activity, events, full_workflow, key, run, start, wake_up, write
+from .building import activity, events, full_workflow, key, run, start, summary, wake_up, write
 
 ALPHA, BETA = 1, 2  # their serials
 
 
+def two_workflows(path: Path) -> Path:
+    """`alpha`, to which things are done, and `beta`, to which nothing is."""
+    with closing(LmdbStore.open(path)) as store:
+        write(store, *full_workflow(key("alpha")), *full_workflow(key("beta", "other")))
+    return path
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """`alpha`, to which things are done, and `beta`, to which nothing is."""
-    with closing(LmdbStore.open(tmp_path / "journal")) as store:
-        write(store, *full_workflow(key("alpha")), *full_workflow(key("beta", "other")))
-    return tmp_path / "journal"
+    return two_workflows(tmp_path / "journal")
 
 
 def put(at: Trees, place: bytes, body: bytes) -> None:
@@ -49,6 +53,44 @@ def unknown_tag(at: Trees) -> None:
 
 def short_run(at: Trees) -> None:
     put(at, RUN_KEY.pack(ALPHA, RUN, 1), b"too short")
+
+
+def identity_of_no_body(at: Trees) -> None:
+    put(at, ROW.pack(ALPHA, IDENTITY), b"")
+
+
+def identity_cut_off(at: Trees) -> None:
+    put(at, ROW.pack(ALPHA, IDENTITY), encode_identity(key("alpha"), summary())[:20])
+
+
+def identity_in_no_language(at: Trees) -> None:
+    put(at, ROW.pack(ALPHA, IDENTITY), b"\1\xff\0\1\xff")
+
+
+def open_row_of_no_body(at: Trees) -> None:
+    put(at, OBLIGATION_KEY.pack(ALPHA, OBLIGATION, ObligationKind.ACTIVITY) + b"\0\1", b"")
+
+
+def open_row_whose_queue_is_no_text(at: Trees) -> None:
+    put(at, OBLIGATION_KEY.pack(ALPHA, OBLIGATION, ObligationKind.ACTIVITY) + b"\0\1", bytes(8) + b"\1\xff")
+
+
+def short_next_serial(at: Trees) -> None:
+    at.put("meta", b"next_serial", seal(b"next_serial", b"\1"))
+
+
+def short_id(at: Trees) -> None:
+    (place,) = at.keys("ids", b"alpha")
+    at.put("ids", place, seal(place, b"\1"))
+
+
+def short_name(at: Trees) -> None:
+    at.put("names", b"checkout", seal(b"checkout", b"\1"))
+
+
+def short_count(at: Trees) -> None:
+    (place, *_) = at.keys("meta", b"#")
+    at.put("meta", place, seal(place, b"\1"))
 
 
 def run_of_another_number(at: Trees) -> None:
@@ -105,6 +147,15 @@ STRANGE: dict[str, tuple[Callable[[Trees], None], str]] = {
         (key_of_no_workflow, "do not say whose they are"),
         (unknown_tag, "is of no kind that is known"),
         (short_run, "cannot be decoded"),
+        (identity_of_no_body, "cannot be decoded"),
+        (identity_cut_off, "cannot be decoded"),
+        (identity_in_no_language, "cannot be decoded"),
+        (open_row_of_no_body, "cannot be decoded"),
+        (open_row_whose_queue_is_no_text, "cannot be decoded"),
+        (short_next_serial, "cannot be decoded"),
+        (short_id, "cannot be decoded"),
+        (short_name, "cannot be decoded"),
+        (short_count, "a count cannot be read"),
         (run_of_another_number, "run 1 lies where another belongs"),
         (frame_that_does_not_inflate, "the events up to 3 fail their checksum"),
         (short_due_key, "cannot be decoded"),
