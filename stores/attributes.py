@@ -77,9 +77,8 @@ def _encode_int(value: int) -> bytes:
 
 def _decode_int(body: bytes) -> int:
     size = body[0] - _ZERO_LENGTH
-    if size >= 0:
-        return int.from_bytes(body[1 : 1 + size])
-    return int.from_bytes(body[1 : 1 - size]) - ((1 << -8 * size) - 1)
+    magnitude = int.from_bytes(body[1:])
+    return magnitude if size >= 0 else magnitude - ((1 << -8 * size) - 1)
 
 
 def _encode_float(value: float) -> bytes:

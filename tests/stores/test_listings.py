@@ -99,6 +99,12 @@ def test_listings_by_time(mixed: Store) -> None:
     assert ids(mixed, SummaryFilter(closed_after_us=0)) == ["w0", "w3", "w6", "w9"]
 
 
+def test_a_workflow_may_have_closed_in_the_first_microsecond(store: Store) -> None:
+    """None at all stands for one that is open."""
+    write(store, start(key("open")), start(key("closed"), summary(COMPLETED, closed_us=1, head=1)))
+    assert ids(store, SummaryFilter(closed_after_us=0)) == ids(store, SummaryFilter(closed_before_us=2)) == ["closed"]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11])
 @pytest.mark.parametrize(
     "where",

@@ -22,6 +22,8 @@ from aion_trio.stores import (
 )
 from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import EVENTS, EVENTS_KEY, IDENTITY, OBLIGATION, ROW
+from aion_trio.stores.lmdb_store.records import seal_frame
+from tests.journal.harm import trees
 
 from .building import events, full_workflow, key, start, summary, write
 from .damage import Place, places, sound_copy, turned
@@ -155,6 +157,18 @@ def test_of_a_history_that_is_not_whole_each_range_is_given_that_is(lost: int, c
                 page = store.history(key(), from_seq)
                 assert [frame.first_seq + 1 for frame in page.frames] == [last for last in kept if last >= from_seq]
                 assert page.next_seq is None
+
+
+@pytest.mark.parametrize("from_seq", [1, 2])
+def test_frames_that_overlap_are_no_history(from_seq: int, tmp_path: Path) -> None:
+    """J7: an event would be read twice."""
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        write(store, events(key(), 0, 2), events(key(), 2, 2))
+    with trees(tmp_path / "journal") as at:
+        at.put("rows", *seal_frame(1, 4, 3, b"eee"))
+    with closing(reading(tmp_path / "journal")) as store, pytest.raises(CorruptRecord, match="workflow 'w'") as caught:
+        store.history(key(), from_seq)
+    assert (caught.value.workflow_id, caught.value.seq) == ("w", 3)
 
 
 def test_a_missing_last_frame_of_a_closed_workflow_is_missed(sound: Path) -> None:

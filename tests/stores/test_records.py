@@ -106,6 +106,7 @@ def test_dumps_differ_by_any_record(store: Store) -> None:
 
 def test_a_copy_holds_the_same_records(store: Store, backend: Backend, tmp_path: Path) -> None:
     write(store, *full_workflow(key("a")), *full_workflow(key("b", "other")), Append(key("c"), 0, opens=[activity(b"1")]))
+    write(store, events(key("a"), 3, 4))
     memory, disk = MemoryStore(), LmdbStore.open(tmp_path / "copy")
     assert copy_records(store, memory) == copy_records(store, disk) == 3
     assert dump(memory) == dump(disk) == dump(store)
