@@ -24,13 +24,16 @@ from aion_trio.errors import JournalFormatError
         (timedelta(1, 2, 3), "da61696f0383010203"),
         (Decimal("Infinity"), "da61696f0468496e66696e697479"),
         (Decimal("1.50"), "c482211896"),
+        (Decimal("0.00"), "c4822100"),
+        (Decimal("-0.00"), "da61696f04652d302e3030"),
         (UUID(int=5), "d8255000000000000000000000000000000005"),
         ({2, 1}, "d90102820102"),
     ],
 )
 def test_a_value_is_stored_as_these_bytes_and_read_from_them(value: Any, stored: str) -> None:
     assert encode(value).hex() == stored
-    assert decode(bytes.fromhex(stored)) == value
+    back = decode(bytes.fromhex(stored))
+    assert (back, repr(back)) == (value, repr(value))
 
 
 @pytest.mark.parametrize(

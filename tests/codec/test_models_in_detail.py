@@ -63,7 +63,7 @@ def stored(value: Any) -> Any:
         ({"hidden": 5}, {"hidden": 5}),
         ({"inner": Spread(tags=set(NAMES))}, {"inner": {**EMPTY, "tags": NAMES}}),
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_sets_are_stored_in_the_order_of_their_encoding_wherever_they_stand(changes: dict[str, Any], form: dict[str, Any]) -> None:
     """K1; what is computed is not stored."""
@@ -135,7 +135,7 @@ NESTED: dict[str, Any] = {
         ({"typed": {"tags": set(NAMES)}}, {"TYPED": {"TAGS": NAMES}}),
         ({"more": set(NAMES)}, {"more": NAMES}),
     ],
-    ids=str,
+    ids=",".join,
 )
 def test_sets_are_stored_in_their_order_below_whatever_holds_them(changes: dict[str, Any], form: dict[str, Any]) -> None:
     """K1."""
@@ -229,6 +229,10 @@ class Box(msgspec.Struct, Generic[T]):
     content: T
 
 
+class Spot(msgspec.Struct):
+    x: int
+
+
 class Array(msgspec.Struct, array_like=True, frozen=True):
     x: int
 
@@ -255,6 +259,13 @@ def test_a_struct_with_a_parameter_is_filled_in() -> None:
     assert typed.decode(typed.encode(Box(5))) == Box(5)
     with pytest.raises(InvalidInputError, match=r"^box.content: expected Box\[int\]: Expected `int`, got `str`, found Box$"):
         typed.encode(Box("x"))
+
+
+@pytest.mark.parametrize(("annotation", "value", "path"), [(Spot, Spot("s"), "v.x"), (Array, Array("s"), "v[0]")])  # type: ignore[arg-type]
+def test_a_field_of_a_struct_is_told_by_its_place(annotation: Any, value: Any, path: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Value(annotation, "v").encode(value)
+    assert caught.value.path == path
 
 
 @pytest.mark.parametrize("model", [Key, Row])

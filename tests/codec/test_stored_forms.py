@@ -84,6 +84,8 @@ STORED: list[tuple[Any, Any, Any]] = [
         {Colour.RED: 1, "red": 2},
         [[{"$type": "Colour", "$value": "red"}, 1], [{"$type": "str", "$value": "red"}, 2]],
     ),
+    (Literal[Colour.RED] | str, Colour.RED, {"$type": "Literal[<Colour.RED: 'red'>]", "$value": "red"}),
+    (Literal[Colour.RED] | int, Colour.RED, "red"),
     (Lists | bytes, ["a"], {"$type": "list[str]", "$value": ["a"]}),
     (Lists | list[bytes], [b"a"], {"$type": "list[bytes]", "$value": [b"a"]}),
     (Lists | list[bytes], [1], {"$type": "list[int]", "$value": [1]}),
