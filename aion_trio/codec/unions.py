@@ -18,6 +18,8 @@ from aion_trio.errors import UnsupportedTypeError
 
 _STORED_AS: Mapping[type, type] = {tuple: list, frozenset: set}
 _TAGS = {"$type", "$value"}
+_NEVER_ASKED = frozenset({object})
+"""The kinds of a union: it is no member of another, whose members its own are (`shapes`)."""
 
 
 def union_shape(name: str, members: Sequence[Shape]) -> Shape:
@@ -28,11 +30,9 @@ def union_shape(name: str, members: Sequence[Shape]) -> Shape:
     if optional is not None:
         return optional
     choice = _Choice(name, members)
-    kinds = frozenset(kind for member in members for kind in ({dict} if choice.is_tagged(member) else member.kinds))
     hashable = all(member.hashable and not choice.is_tagged(member) for member in members)
-    types = frozenset(cls for member in members for cls in member.types)
     bounded = all(member.bounded for member in members)
-    return Shape(name, choice.plain, choice.build, kinds, types, hashable, bounded=bounded)
+    return Shape(name, choice.plain, choice.build, _NEVER_ASKED, hashable=hashable, bounded=bounded)
 
 
 def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
@@ -53,8 +53,7 @@ def _optional(name: str, members: Sequence[Shape]) -> Shape | None:
 
         return convert_optional
 
-    none = type(None)
-    return Shape(name, hook(only.plain), hook(only.build), only.kinds | {none}, only.types | {none}, only.hashable, bounded=only.bounded)
+    return Shape(name, hook(only.plain), hook(only.build), _NEVER_ASKED, hashable=only.hashable, bounded=only.bounded)
 
 
 class _Choice:
