@@ -47,6 +47,26 @@ class Scalars:
     nothing: None = None
 
 
+@dataclass(frozen=True)
+class Knot:
+    """Holds a set of its own class."""
+
+    name: str
+    ties: frozenset[Knot] = frozenset()
+
+
+@dataclass
+class Chain:
+    """Leads to itself and to a subclass with a parameter, whose instances are told from its own."""
+
+    next: Chain | Link[int] | None = None
+
+
+@dataclass
+class Link(Chain, Generic[T]):
+    size: T | None = None
+
+
 @dataclass
 class Converted:
     converter: str
@@ -131,6 +151,8 @@ EXAMPLES: list[tuple[Any, Any]] = [
     (Tight, {"depth": 1, "width": 2}),
     (Shelf[int], Shelf([[1], []], [2])),
     (Computed, Computed(4)),
+    (Knot, Knot("a", frozenset({Knot("b"), Knot("c")}))),
+    (Chain, Chain(Link(Link(Chain(), 1), 2))),
     (Converted, Converted("c")),
     (Classed, Classed(1)),
     (Duo[int], Duo(1, 2)),

@@ -19,7 +19,7 @@ from aion_trio.codec import Arguments, Parameter, Value, encode
 from aion_trio.codec.plain import MAX_DEPTH
 from aion_trio.errors import InvalidInputError, JournalFormatError
 
-from .data import Colour, Level, Options, Order, Pair, Parcel, Shade, Tree
+from .data import Colour, Level, Options, Order, Page, Pair, Parcel, Shade, Tree
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ READ: list[tuple[Any, Any, str]] = [
     (Parcel, 5, "v: expected Parcel, found int 5"),
     (Parcel, [1], "v: expected Parcel, found list [1]"),
     (Pair, 5, "v: expected Pair, found int 5"),
+    (Pair, {}, "v.left: expected int (the field has no default), found nothing"),
+    (Page[int], {}, "v.items: expected list[int] (the field has no default), found nothing"),
     (Pair, [1, None, 3], "v: expected Pair, found list [1, None, 3]"),
     (Options, [1], "v: expected Options, found list [1]"),
     (Options, {"depth": 1, "parcel": {"weight": "x"}}, "v['parcel'].weight: expected int, found str 'x'"),

@@ -1,6 +1,7 @@
 """Models to the letter: what is stored of sets, computed fields and numbers that are none, and which place is named."""
 
 import datetime as dt
+import sys
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Plain:
 @pydantic.dataclasses.dataclass
 class Aliased:
     tags: set[str] = pydantic.Field(serialization_alias="labels", validation_alias="labels")
+    hidden: int = pydantic.Field(default=0, exclude=True)
 
 
 class Named(NamedTuple):
@@ -149,6 +151,7 @@ class Odd(pydantic.BaseModel):
 
     as_text: set[str] = set()
     as_mapping: str = ""
+    as_list: int = 0
     from_mapping: dict[str, set[str]] = {}
     from_list: list[set[str]] = []
     fewer: dict[str, set[str]] = {}
@@ -161,6 +164,10 @@ class Odd(pydantic.BaseModel):
     @pydantic.field_serializer("as_mapping", when_used="json")
     def _mapped(self, value: str) -> dict[str, int]:
         return dict.fromkeys(value, 1)
+
+    @pydantic.field_serializer("as_list", when_used="json")
+    def _listed(self, value: int) -> list[int]:
+        return [value]
 
     @pydantic.field_serializer("from_mapping", "from_list", when_used="json")
     def _counted(self, value: Any) -> str:
@@ -182,6 +189,7 @@ class Odd(pydantic.BaseModel):
         return {
             "as_text": set(filter(None, data["as_text"].split(","))),
             "as_mapping": "".join(data["as_mapping"]),
+            "as_list": data["as_list"][0],
             "from_mapping": {str(number): set() for number in range(len(data["from_mapping"]))},
             "from_list": [set() for _ in data["from_list"]],
             "fewer": {"none": set(), **data["fewer"]},
@@ -193,6 +201,7 @@ def test_a_form_that_a_serialiser_chose_is_stored_as_it_is() -> None:
     value = Odd(
         as_text={"a", "b", "c"},
         as_mapping="ab",
+        as_list=5,
         from_mapping={"0": set()},
         from_list=[set()],
         fewer={"none": set(), "b": {"y", "x"}},
@@ -201,6 +210,7 @@ def test_a_form_that_a_serialiser_chose_is_stored_as_it_is() -> None:
     form = {
         "as_text": "c,b,a",
         "as_mapping": {"a": 1, "b": 1},
+        "as_list": [5],
         "from_mapping": "x",
         "from_list": "x",
         "fewer": {"b": ["x", "y"]},
@@ -208,6 +218,12 @@ def test_a_form_that_a_serialiser_chose_is_stored_as_it_is() -> None:
     }
     assert stored(value) == form
     assert Value(Odd).decode(Value(Odd).encode(value)) == value
+
+
+def test_classes_are_described_where_neither_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("pydantic", "msgspec"):
+        monkeypatch.setitem(sys.modules, library, None)  # type: ignore[arg-type]
+    assert stored(Plain({"a"})) == {"tags": {"a"}}
 
 
 class Price(pydantic.BaseModel):
