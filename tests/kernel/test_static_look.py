@@ -128,6 +128,25 @@ async def nests() -> Any:
     return await inner()
 
 
+async def declares_a_class() -> Any:
+    class Line:
+        at = time.time()
+
+    return Line
+
+
+def _with_a_clock_at_hand() -> Any:
+    clock = time.time
+
+    async def declares_a_class_with_a_clock_at_hand() -> Any:
+        class Line:
+            at = clock()
+
+        return Line
+
+    return declares_a_class_with_a_clock_at_hand
+
+
 @pytest.mark.parametrize(
     ("fn", "found"),
     [
@@ -141,6 +160,8 @@ async def nests() -> Any:
         (imports_threads, ["import threading"]),
         (calls_a_helper, ["time.monotonic"]),
         (nests, ["time.time"]),
+        (declares_a_class, ["time.time"]),
+        (_with_a_clock_at_hand(), ["time.time"]),
         (partial(reads_the_clock), ["time.time"]),
         (aion.workflow(reads_the_clock), ["time.time"]),
     ],
@@ -171,11 +192,31 @@ async def clean(n: int) -> Any:
         seen["late"] = datetime.timedelta(seconds=1) + datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
     async with durable.open_nursery() as nursery:
         nursery.start_soon(charge)
-    return [*seen, sorted(seen), random.Random(5)]
+
+    def count() -> int:
+        return len(seen) + n
+
+    return [*seen, sorted(seen), random.Random(5), count()]
 
 
 def test_code_that_keeps_the_rules_is_not_accused() -> None:
     assert list(problems(clean)) == []
+
+
+def test_what_durable_is_made_of_is_not_accused_in_workflows_of_this_package() -> None:
+    """Such as the demo's: what they call in their own package is looked at, but not `durable`."""
+    space: dict[str, Any] = {"__name__": "aion_trio.demo.orders", "durable": durable, "helper": _helper_in("aion_trio.demo.helpers")}
+    exec(
+        "async def order():\n    durable.now(), durable.current_time(), durable.open_nursery()\n    await durable.sleep(1)\n    helper()",
+        space,
+    )
+    assert [problem.what for problem in problems(space["order"])] == ["time.monotonic"]
+
+
+def _helper_in(module: str) -> Any:
+    space: dict[str, Any] = {"__name__": module, "time": time}
+    exec("def helper():\n    return time.monotonic()\n", space)
+    return space["helper"]
 
 
 def test_what_is_no_function_is_not_looked_at() -> None:
