@@ -60,15 +60,16 @@ def test_a_long_function_is_read_to_its_end() -> None:
     assert [problem.what for problem in problems(workflow_with(f"{names}, time.time()"))] == ["time.time"]
 
 
-def test_files_are_found_on_windows_too() -> None:
-    """Where the functions of `os` say that they are from a module `nt`."""
+@pytest.mark.parametrize(("module", "name", "what"), [("nt", "mkdir", "os.mkdir"), ("_io", "open", "io.open")])
+def test_files_are_found_wherever_their_functions_say_that_they_are_from(module: str, name: str, what: str) -> None:
+    """On Windows those of `os` name a module `nt`, and from Python 3.12 on `open` names `_io`."""
 
-    def mkdir(path: str) -> None: ...
+    def function(path: str) -> None: ...
 
-    mkdir.__module__, mkdir.__qualname__ = "nt", "mkdir"
-    order = workflow_with("mkdir('x')")
-    order.__globals__["mkdir"] = mkdir
-    assert [problem.what for problem in problems(order)] == ["os.mkdir"]
+    function.__module__, function.__qualname__ = module, name
+    order = workflow_with("function('x')")
+    order.__globals__["function"] = function
+    assert [problem.what for problem in problems(order)] == [what]
 
 
 def test_helpers_of_other_packages_are_not_looked_at() -> None:
