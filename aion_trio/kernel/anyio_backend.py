@@ -79,7 +79,6 @@ class TaskGroup(_AnyIOGroup):
         try:
             return await self._nursery.__aexit__(exc_type, exc, tb)
         finally:
-            del exc, tb
             self._active = False
 
     def _require_active(self) -> None:
@@ -118,11 +117,14 @@ class TaskGroup(_AnyIOGroup):
             handles.append(TaskHandle(coro, _name(func, name)))
             return handles[0]._run_coro()
 
-        value = await self._nursery.start(run, name=_name(func, name))
-        if return_handle:
-            handles[0]._start_value = value
-            return handles[0]
-        return value
+        try:
+            value = await self._nursery.start(run, name=_name(func, name))
+            if return_handle:
+                handles[0]._start_value = value
+                return handles[0]
+            return value
+        finally:
+            handles.clear()  # a child's handle holds what the child raised, whose traceback leads here
 
 
 def _call(func: Callable[..., Any], args: Sequence[Any]) -> Any:

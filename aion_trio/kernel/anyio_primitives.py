@@ -78,12 +78,6 @@ class Lock(sync.Lock, _AnyIOLock):
             if not self._fast:
                 await yield_turn()
 
-    def release(self) -> None:
-        """Give the lock to the first waiter, or free it."""
-        if self._owner is not current_task():
-            raise RuntimeError("The current task is not holding this lock")
-        sync.Lock.release(self)
-
     def statistics(self) -> LockStatistics:
         """Owner and waiters."""
         return LockStatistics(self.locked(), TaskInfo(self._owner) if self._owner else None, len(self._waiting))

@@ -73,8 +73,4 @@ class Evicted(BaseException):
 
 
 class Fault(BaseException):
-    """The step is void: the driver raises `error`, whatever user code does with this."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
+    """The step is void: the driver raises the error that this was made with, whatever user code does."""

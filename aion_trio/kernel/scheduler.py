@@ -36,7 +36,7 @@ KERNEL_VERSION = 1
 
 
 _PATIENCE = 1000
-"""How often Evicted is raised in one task before it is left suspended for good."""
+"""How often Evicted is raised in one task or async generator before it is left suspended for good."""
 
 
 class _Idle(deque[Task]):
@@ -266,7 +266,10 @@ class Kernel:
                     _keep_for_ever(coro)
             self.current = None
             for agen in self._asyncgens:
+                self._patience = _PATIENCE
                 _finish(agen.aclose().send, None)
+                if agen.ag_frame is not None:
+                    _keep_for_ever(agen)
         finally:
             self.leave(token)
         self._asyncgens.clear()
@@ -280,11 +283,11 @@ class Kernel:
         self.root._kernel, self.root._members = None, {}
 
 
-def _keep_for_ever(coro: AnyCoroutine) -> None:
-    """Let a coroutine never be closed: one that goes on whatever is raised in it would hang the program when Python closes it."""
+def _keep_for_ever(code: AnyCoroutine) -> None:
+    """Let a coroutine or an async generator never be closed: one that goes on whatever is raised would hang the program then."""
     import ctypes  # for this alone
 
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coro))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
 
 
 def _finish(resume: Callable[[Any], object], value: object) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import builtins
 import dis
+import os
 import types
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from .outside import ACTIVITY, CALLS
 
@@ -103,7 +104,7 @@ def _resolved(function: types.FunctionType, instruction: dis.Instruction, owner:
     match instruction.opname:
         case "LOAD_GLOBAL" | "LOAD_NAME":
             return function.__globals__.get(name, getattr(builtins, name, _MISSING))
-        case "LOAD_DEREF" | "LOAD_CLASSDEREF":
+        case "LOAD_DEREF" | "LOAD_CLASSDEREF" | "LOAD_FROM_DICT_OR_DEREF":  # the others in the body of a class, up to Python 3.11 and since
             return _closed_over(function, name)
         case "LOAD_ATTR" | "LOAD_METHOD" if isinstance(owner, types.ModuleType | type):
             return getattr(owner, name, _MISSING)
@@ -128,10 +129,7 @@ def _judged(found: Any) -> tuple[str, str | None]:
     name = _name_of(found)
     if name == _HARMLESS or (isinstance(found, type) and issubclass(found, BaseException)):
         return name, None
-    advice, used = _NAMES.get(name), cast("object", found)
-    if advice is None and callable(used):
-        advice = _MODULES.get(name.partition(".")[0])
-    return name, advice
+    return name, _NAMES.get(name) or _MODULES.get(name.partition(".")[0])
 
 
 def _name_of(found: Any) -> str:
@@ -140,7 +138,7 @@ def _name_of(found: Any) -> str:
         return f"{owner.__module__}.{owner.__qualname__}.{getattr(found, '__name__', '')}"
     if type(owner).__module__ == "random":  # random.random is a method of a hidden instance
         return f"random.{getattr(found, '__name__', '')}"
-    if type(found).__module__ == "os" and type(found).__name__ == "_Environ":
+    if isinstance(found, type(os.environ)):
         return "os.environ"
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
     return f"{_MODULE_OF.get(str(module), module)}.{name}" if module and name else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .context import current_kernel, current_task, local
 from .errors import Evicted
@@ -99,8 +99,8 @@ def park(abort: Callable[[], object]) -> Generator[Any, Any, Any]:
     so that nobody else will wake it, or false to let it wait on. (Compare `trio.lowlevel.wait_task_rescheduled`.)
     """
     kernel = current_kernel()
-    if kernel.closing and kernel.has_patience():
-        raise Evicted
+    if kernel.closing:
+        yield from _end(kernel)
     current_task().abort = abort
     value = yield PARKED
     if value.__class__ is Raise:
@@ -115,10 +115,18 @@ def park(abort: Callable[[], object]) -> Generator[Any, Any, Any]:
 def yield_turn() -> Generator[Any, Any, None]:
     """A schedule point that cannot be cancelled: every task that can run runs first."""
     kernel = current_kernel()
-    if kernel.closing and kernel.has_patience():
-        raise Evicted
+    if kernel.closing:
+        yield from _end(kernel)
     kernel.runq.append(current_task())
     yield PARKED
+
+
+def _end(kernel: Kernel) -> Generator[Any, Any, NoReturn]:
+    """Raise Evicted; where that was in vain too often, stay suspended for good."""
+    if kernel.has_patience():
+        raise Evicted
+    while True:
+        yield PARKED
 
 
 def allow() -> bool:

@@ -58,8 +58,8 @@ def test_a_task_group_is_good_for_one_block(run: Runner) -> None:
             group.start_soon(wait_a_moment)
         async with group:
             pass
-        for act in (group.__aenter__, partial(group.start, wait_a_moment)):
-            with pytest.raises(RuntimeError):
+        for act, why in ((group.__aenter__, "once"), (partial(group.start, wait_a_moment), "not active")):
+            with pytest.raises(RuntimeError, match=why):
                 await act()
             said.append("refused")
         with pytest.raises(RuntimeError, match="not active"):
@@ -107,7 +107,7 @@ def test_a_function_that_returns_no_coroutine_is_named() -> None:
         return said
 
     name = f"Expected {__name__}.{plain.__qualname__}()"
-    assert in_a_workflow(main)[:2] == [name, name]
+    assert in_a_workflow(main) == [name, name, f"Expected {nameless}()"]
 
 
 def test_a_coroutine_object_can_be_given_to_create_task() -> None:
@@ -132,10 +132,15 @@ def test_a_coroutine_object_can_be_given_to_create_task() -> None:
 
             handle = await group.start(service, return_handle=True, name="it")
             seen += [handle.name, handle.start_value]
-        seen.append(handle.return_value)
+
+            async def work() -> str:
+                return "worked"
+
+            worker = group.create_task(work())
+        seen += [handle.return_value, worker.return_value]
         return seen
 
-    assert in_a_workflow(main) == [True, "it", "ready", "served"]
+    assert in_a_workflow(main) == [True, "it", "ready", "served", "worked"]
 
 
 @both
@@ -156,7 +161,7 @@ def test_a_lock_knows_its_owner_and_its_waiters(run: Runner) -> None:
                     lock.acquire_nowait()
                 counts = lock.statistics()
                 order += [counts.locked, counts.owner == anyio.get_current_task(), counts.tasks_waiting]
-            with pytest.raises(RuntimeError):
+            with pytest.raises(RuntimeError, match="can't release a Lock you don't own"):
                 lock.release()
         counts = lock.statistics()
         return [*order, counts.locked, counts.owner, counts.tasks_waiting]
@@ -185,7 +190,7 @@ def test_fast_locks_and_semaphores_take_no_turn(fast: bool) -> None:
 @both
 def test_semaphores_and_limiters_let_waiters_through_in_order(run: Runner) -> None:
     async def main() -> list[Any]:
-        semaphore, limiter, seen = anyio.Semaphore(0), anyio.CapacityLimiter(1), list[Any]()
+        semaphore, limiter, seen = anyio.Semaphore(0), anyio.CapacityLimiter(2), list[Any]()
 
         async def wait_for(thing: Any, name: str) -> None:
             async with thing:
@@ -199,6 +204,10 @@ def test_semaphores_and_limiters_let_waiters_through_in_order(run: Runner) -> No
             seen.append(semaphore.statistics().tasks_waiting)
             semaphore.release()
         await limiter.acquire_on_behalf_of("me")
+        limiter.total_tokens = 3
+        counts = limiter.statistics()
+        seen += [counts.borrowed_tokens, counts.total_tokens]
+        limiter.total_tokens = 1
         async with anyio.create_task_group() as group:
             for name in "cd":
                 group.start_soon(wait_for, limiter, name)
@@ -208,7 +217,7 @@ def test_semaphores_and_limiters_let_waiters_through_in_order(run: Runner) -> No
             limiter.release_on_behalf_of("me")
         return seen
 
-    assert run(main) == [2, "a", "b", 1, 1, ["me"], 2, "c", "d"]
+    assert run(main) == [2, "a", "b", 1, 3, 1, 1, ["me"], 2, "c", "d"]
 
 
 def test_checkpoints_of_all_kinds() -> None:
@@ -263,6 +272,62 @@ def test_waiting_until_all_are_blocked_can_be_cancelled() -> None:
         return scope.cancelled_caught
 
     assert in_a_workflow(main) is True
+
+
+def test_a_task_that_no_longer_waits_for_all_to_be_blocked_is_not_woken_by_it() -> None:
+    async def main() -> float:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+        begun = anyio.current_time()
+        await anyio.sleep(5)
+        return anyio.current_time() - begun
+
+    assert in_a_workflow(main) == 5
+
+
+@both
+def test_a_task_knows_its_parents_id(run: Runner) -> None:
+    async def main() -> list[bool]:
+        parent, seen = anyio.get_current_task(), list[Any]()
+
+        async def child() -> None:
+            seen.append(anyio.get_current_task())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+        (info,) = seen
+        return [info.parent_id == parent.id, info.id != parent.id]
+
+    assert run(main) == [True, True]
+
+
+def test_a_variable_of_a_run_is_that_runs_own() -> None:
+    variable = anyio.lowlevel.RunVar[str]("variable")
+
+    async def main() -> list[str]:
+        before = variable.get("unset")
+        variable.set("set")
+        await anyio.sleep(1)
+        return [before, variable.get("unset")]
+
+    assert in_a_workflow(main) == in_a_workflow(main) == ["unset", "set"]
+
+
+@both
+@pytest.mark.parametrize("shield", [False, True])
+def test_a_time_out_of_anyio_may_be_a_shield(run: Runner, shield: bool) -> None:
+    async def main() -> list[bool]:
+        seen: list[bool] = []
+        for limited in (lambda: anyio.move_on_after(9, shield=shield), lambda: anyio.fail_after(9, shield=shield)):
+            with anyio.CancelScope() as outer:
+                outer.cancel()
+                with limited():
+                    await wait_a_moment()
+            seen.append(outer.cancelled_caught)
+        return seen
+
+    assert run(main) == [not shield] * 2
 
 
 def test_what_is_refused_names_what_was_used() -> None:

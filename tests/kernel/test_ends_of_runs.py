@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -149,6 +150,40 @@ def test_code_that_goes_on_behind_a_fault_is_stopped_at_an_await(call: Callable[
     with pytest.raises(aion.WorkflowRuleError, match="a function of Trio was called"):
         play.start()
     play.execution.evict()
+
+
+@each_await
+def test_an_async_generator_that_does_not_let_itself_be_closed_holds_up_nobody(call: Callable[[], Awaitable[Any]]) -> None:
+    """Nor does it take anything from the one that is closed behind it, and it is never closed by the collector."""
+    seen: list[str] = []
+
+    @aion.workflow
+    async def order() -> None:
+        async def stubborn() -> AsyncIterator[int]:
+            try:
+                yield 1
+            finally:
+                await goes_on_whatever_happens(call)
+
+        async def cleans_up() -> AsyncIterator[int]:
+            try:
+                yield 1
+            finally:
+                try:
+                    await charge("undo")
+                finally:
+                    seen.append("cleaned up")
+
+        first, second = stubborn(), cleans_up()
+        await anext(first)
+        await anext(second)
+        await approval.receive()
+
+    play = Play(order, known=[charge, delivery]).start()
+    play.execution.evict()
+    assert seen == ["cleaned up"]
+    del play
+    gc.collect()
 
 
 def test_an_async_generator_is_closed_with_its_run_whoever_still_holds_it() -> None:

@@ -188,7 +188,7 @@ class _Free:
     DISABLE = object()
 
     class events:
-        CALL = 4
+        CALL = 8
 
     def __init__(self) -> None:
         self.tools: dict[int, str] = {3: "another tool"}
@@ -217,7 +217,8 @@ def test_the_next_free_id_is_used_and_given_back(monkeypatch: pytest.MonkeyPatch
     watch, another = Watch(), Watch()
     assert watch.begin() is True and another.begin() is True
     assert interpreter.tools == {3: "another tool", 4: "aion-trio"}
-    assert interpreter.told == [("callback", 4, 4, "_called"), ("events", 4, 4)]
+    assert interpreter.told == [("callback", 4, 8, "_called"), ("events", 4, 8)]
+    assert [watch._called(_code_of(__file__), 0, function, None) for function in (time.time, len)] == [None, _Free.DISABLE]
     another.end()
     assert 4 in interpreter.tools
     watch.end()

@@ -60,15 +60,16 @@ def test_a_long_function_is_read_to_its_end() -> None:
     assert [problem.what for problem in problems(workflow_with(f"{names}, time.time()"))] == ["time.time"]
 
 
-def test_files_are_found_on_windows_too() -> None:
-    """Where the functions of `os` say that they are from a module `nt`."""
+@pytest.mark.parametrize(("module", "name", "what"), [("nt", "mkdir", "os.mkdir"), ("_io", "open", "io.open")])
+def test_files_are_found_wherever_their_functions_say_that_they_are_from(module: str, name: str, what: str) -> None:
+    """On Windows those of `os` name a module `nt`, and from Python 3.12 on `open` names `_io`."""
 
-    def mkdir(path: str) -> None: ...
+    def function(path: str) -> None: ...
 
-    mkdir.__module__, mkdir.__qualname__ = "nt", "mkdir"
-    order = workflow_with("mkdir('x')")
-    order.__globals__["mkdir"] = mkdir
-    assert [problem.what for problem in problems(order)] == ["os.mkdir"]
+    function.__module__, function.__qualname__ = module, name
+    order = workflow_with("function('x')")
+    order.__globals__["function"] = function
+    assert [problem.what for problem in problems(order)] == [what]
 
 
 def test_helpers_of_other_packages_are_not_looked_at() -> None:
@@ -128,6 +129,25 @@ async def nests() -> Any:
     return await inner()
 
 
+async def declares_a_class() -> Any:
+    class Line:
+        at = time.time()
+
+    return Line
+
+
+def _with_a_clock_at_hand() -> Any:
+    clock = time.time
+
+    async def declares_a_class_with_a_clock_at_hand() -> Any:
+        class Line:
+            at = clock()
+
+        return Line
+
+    return declares_a_class_with_a_clock_at_hand
+
+
 @pytest.mark.parametrize(
     ("fn", "found"),
     [
@@ -141,6 +161,8 @@ async def nests() -> Any:
         (imports_threads, ["import threading"]),
         (calls_a_helper, ["time.monotonic"]),
         (nests, ["time.time"]),
+        (declares_a_class, ["time.time"]),
+        (_with_a_clock_at_hand(), ["time.time"]),
         (partial(reads_the_clock), ["time.time"]),
         (aion.workflow(reads_the_clock), ["time.time"]),
     ],
@@ -171,11 +193,31 @@ async def clean(n: int) -> Any:
         seen["late"] = datetime.timedelta(seconds=1) + datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
     async with durable.open_nursery() as nursery:
         nursery.start_soon(charge)
-    return [*seen, sorted(seen), random.Random(5)]
+
+    def count() -> int:
+        return len(seen) + n
+
+    return [*seen, sorted(seen), random.Random(5), count()]
 
 
 def test_code_that_keeps_the_rules_is_not_accused() -> None:
     assert list(problems(clean)) == []
+
+
+def test_what_durable_is_made_of_is_not_accused_in_workflows_of_this_package() -> None:
+    """Such as the demo's: what they call in their own package is looked at, but not `durable`."""
+    space: dict[str, Any] = {"__name__": "aion_trio.demo.orders", "durable": durable, "helper": _helper_in("aion_trio.demo.helpers")}
+    exec(
+        "async def order():\n    durable.now(), durable.current_time(), durable.open_nursery()\n    await durable.sleep(1)\n    helper()",
+        space,
+    )
+    assert [problem.what for problem in problems(space["order"])] == ["time.monotonic"]
+
+
+def _helper_in(module: str) -> Any:
+    space: dict[str, Any] = {"__name__": module, "time": time}
+    exec("def helper():\n    return time.monotonic()\n", space)
+    return space["helper"]
 
 
 def test_what_is_no_function_is_not_looked_at() -> None:

@@ -7,11 +7,12 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 
 from aion_trio import durable
 
-from .worlds import Runner, in_both_worlds
+from .worlds import Runner, in_both_worlds, on_kernel
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,30 @@ def test_a_channel_that_nobody_can_receive_from_keeps_nothing(run: Runner) -> No
         return [sent(), send.close()]
 
     assert run(main) == [None, None]
+
+
+class Failure(Exception):
+    """One that a weak reference can lead to."""
+
+
+@pytest.mark.parametrize("where", ["body", "child", "start"])
+def test_an_error_that_left_a_group_of_anyio_is_freed_with_the_last_reference(where: str) -> None:
+    async def fail(*, task_status: Any = anyio.TASK_STATUS_IGNORED) -> None:
+        raise Failure
+
+    async def main() -> list[Any]:
+        left: list[Any] = []
+        try:
+            async with anyio.create_task_group() as group:
+                if where == "body":
+                    await fail()
+                elif where == "start":
+                    await group.start(fail)
+                else:
+                    group.start_soon(fail)
+        except* Failure as errors:
+            left += [weakref.ref(errors), weakref.ref(errors.exceptions[0])]
+        await durable.checkpoint()
+        return [each() for each in left]
+
+    assert on_kernel(main) == [None, None]

@@ -73,7 +73,8 @@ class Campaign:
 
     def _anew(self, survey: Survey, mutant: Mutant) -> None:
         begun = time.monotonic()
-        order = self._order(survey, mutant)
+        over = self._order(survey, mutant)
+        order = list(dict.fromkeys([*over, *sorted(survey.seconds, key=survey.seconds.__getitem__)]))
         limit = self._limit(survey, order)
         said = forked(lambda: failure_anew(mutant, order), Limit(limit.cpu + 10, limit.asleep))
         self._note(mutant, said.text if isinstance(said, Escaped) else said, begun)
