@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.errors import AionError, JournalNotWritableError
+from aion_trio.errors import AionError, BrokenChainError, JournalNotWritableError
 from aion_trio.journal import repair, replacement
 from aion_trio.journal.repair import Repair, repair_journal
 from aion_trio.journal.replacement import beside, compact_journal, exchange
 from aion_trio.journal.rows import payload_of
 from aion_trio.journal.transfer import import_lines
-from aion_trio.stores import Append, LmdbStore, ObligationKind, Open, SequenceConflict, StoreLocked, WorkflowKey, dump
+from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, Open, SequenceConflict, StoreLocked, WorkflowKey, dump
 from tests.cli.histories import KEY, lines
+
+from .harm import appends, started
 
 
 def made(directory: Path, count: int = 2) -> Path:
@@ -76,6 +79,21 @@ def test_what_repair_writes_owes_a_step_for_all_that_only_a_replay_can_tell(tmp_
         assert (alone.expected_seq, alone.count, list(alone.opens)) == (0, 4, [])
 
 
+def test_runs_that_form_no_chains_are_not_written_anew() -> None:
+    """H5: which of them was there cannot be told."""
+    store = MemoryStore()
+    assert store.apply(appends(KEY, [started(), started()])) == [1, 2]
+    with pytest.raises(BrokenChainError):
+        repair.rebuilt_appends(store, KEY)
+
+
+def test_repair_copies_by_the_database_where_no_page_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LmdbStore, "salvage", lambda *_: pytest.fail("it is read page by page"))
+    journal = made(tmp_path / "j")
+    hurt(journal)
+    assert repair_journal(journal).remaining == []
+
+
 def test_a_history_that_cannot_be_mended_keeps_no_later_one_from_it(tmp_path: Path) -> None:
     journal = made(tmp_path / "j")
     hurt(journal)
@@ -103,6 +121,17 @@ def test_a_compaction_removes_what_others_of_the_same_journal_left_and_nothing_e
     compact_journal(journal)
     assert sorted(tmp_path.iterdir()) == sorted([journal, another, hidden, irremovable])
     assert records(journal) == before
+
+
+def test_what_a_compaction_left_when_it_was_cut_off_is_removed_by_the_next(tmp_path: Path) -> None:
+    """J3: after the exchange, it is the old journal."""
+    journal = made(tmp_path / "j")
+    with pytest.MonkeyPatch.context() as cut_off:
+        cut_off.setattr(shutil, "rmtree", lambda *_, **__: None)
+        compact_journal(journal)
+    assert len(list(tmp_path.iterdir())) == 2
+    compact_journal(journal)
+    assert list(tmp_path.iterdir()) == [journal]
 
 
 def test_a_compaction_tells_the_bytes_before_and_after(tmp_path: Path) -> None:
