@@ -139,6 +139,8 @@ def test_a_compaction_tells_the_bytes_before_and_after(tmp_path: Path) -> None:
     before = (journal / "data.mdb").stat().st_size
     assert compact_journal(journal, tmp_path / "copy") == (before, (tmp_path / "copy" / "data.mdb").stat().st_size)
     assert compact_journal(journal)[1] == (journal / "data.mdb").stat().st_size
+    for copy in (journal, tmp_path / "copy"):
+        assert not (copy / "writer.lock").exists(), "it was looked at, and nobody has written to it yet"
 
 
 def test_a_copy_that_lacks_events_does_not_take_the_journals_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,9 +229,9 @@ def test_a_name_beside_the_journal_is_removed_with_what_is_there_unless_it_is_ke
     ],
 )
 def test_why_names_cannot_be_exchanged_is_told(code: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: bytes) -> int:
+    def refuse(*_: bytes) -> bool:
         ctypes.set_errno(code)
-        return -1
+        return False
 
     monkeypatch.setattr(replacement, "_exchange", refuse)
     with pytest.raises(JournalNotWritableError, match=f"cannot be replaced at once: {reason}; use a destination"):
