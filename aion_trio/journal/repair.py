@@ -33,7 +33,7 @@ class Repair:
     `rebuilt` are the ids whose own rows were made anew, `remaining` is what is still wrong, `kept` where the old journal is.
     """
 
-    found: list[Finding] = field(default_factory=list[Finding])
+    found: list[Finding]
     rebuilt: list[str] = field(default_factory=list[str])
     remaining: list[Finding] = field(default_factory=list[Finding])
     kept: str = ""

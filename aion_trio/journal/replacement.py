@@ -72,7 +72,7 @@ def exchange(one: Path, other: Path) -> None:
 
     Raises `JournalNotWritableError` where the system or the file system cannot; then nothing was changed.
     """
-    if _exchange(os.fsencode(one.absolute()), os.fsencode(other.absolute())):
+    if not _exchange(os.fsencode(one.absolute()), os.fsencode(other.absolute())):
         code = ctypes.get_errno()
         reason = "this file system cannot exchange names" if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP) else os.strerror(code)
         raise JournalNotWritableError(f"the journal {one} cannot be replaced at once: {reason}; use a destination and move it by hand")
@@ -83,15 +83,16 @@ def exchange(one: Path, other: Path) -> None:
         os.close(fd)
 
 
-def _exchange(one: bytes, other: bytes) -> int:
+def _exchange(one: bytes, other: bytes) -> bool:
+    """Whether the system has done it; if not, errno says why."""
     libc = ctypes.CDLL(None, use_errno=True)
     try:
         if sys.platform == "darwin":
-            return int(libc.renamex_np(one, other, _RENAME_SWAP))
-        return int(libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE))
+            return bool(libc.renamex_np(one, other, _RENAME_SWAP) == 0)
+        return bool(libc.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE) == 0)
     except AttributeError:
         ctypes.set_errno(errno.ENOSYS)
-        return -1
+        return False
 
 
 def _remove_left_over(directory: Path) -> None:

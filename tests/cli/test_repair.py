@@ -236,7 +236,7 @@ def test_who_reads_while_the_journal_is_replaced_reads_on(journal: Path) -> None
 
 
 def test_where_names_cannot_be_exchanged_nothing_is_changed(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacement, "_exchange", lambda *_: -1)
+    monkeypatch.setattr(replacement, "_exchange", lambda *_: False)
     before = (journal / "data.mdb").stat().st_ino
     assert "cannot be replaced" in refusal("journal", "compact", journal)
     assert (journal / "data.mdb").stat().st_ino == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -12,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.errors import AionError, JournalNotWritableError
+from aion_trio.errors import AionError, BrokenChainError, JournalNotWritableError
 from aion_trio.journal import repair, replacement
 from aion_trio.journal.repair import Repair, repair_journal
 from aion_trio.journal.replacement import beside, compact_journal, exchange
 from aion_trio.journal.rows import payload_of
 from aion_trio.journal.transfer import import_lines
-from aion_trio.stores import Append, LmdbStore, ObligationKind, Open, SequenceConflict, StoreLocked, WorkflowKey, dump
+from aion_trio.stores import Append, LmdbStore, MemoryStore, ObligationKind, Open, SequenceConflict, StoreLocked, WorkflowKey, dump
 from tests.cli.histories import KEY, lines
+
+from .harm import appends, started
 
 
 def made(directory: Path, count: int = 2) -> Path:
@@ -76,6 +79,21 @@ def test_what_repair_writes_owes_a_step_for_all_that_only_a_replay_can_tell(tmp_
         assert (alone.expected_seq, alone.count, list(alone.opens)) == (0, 4, [])
 
 
+def test_runs_that_form_no_chains_are_not_written_anew() -> None:
+    """H5: which of them was there cannot be told."""
+    store = MemoryStore()
+    assert store.apply(appends(KEY, [started(), started()])) == [1, 2]
+    with pytest.raises(BrokenChainError):
+        repair.rebuilt_appends(store, KEY)
+
+
+def test_repair_copies_by_the_database_where_no_page_is_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LmdbStore, "salvage", lambda *_: pytest.fail("it is read page by page"))
+    journal = made(tmp_path / "j")
+    hurt(journal)
+    assert repair_journal(journal).remaining == []
+
+
 def test_a_history_that_cannot_be_mended_keeps_no_later_one_from_it(tmp_path: Path) -> None:
     journal = made(tmp_path / "j")
     hurt(journal)
@@ -105,11 +123,24 @@ def test_a_compaction_removes_what_others_of_the_same_journal_left_and_nothing_e
     assert records(journal) == before
 
 
+def test_what_a_compaction_left_when_it_was_cut_off_is_removed_by_the_next(tmp_path: Path) -> None:
+    """J3: after the exchange, it is the old journal."""
+    journal = made(tmp_path / "j")
+    with pytest.MonkeyPatch.context() as cut_off:
+        cut_off.setattr(shutil, "rmtree", lambda *_, **__: None)
+        compact_journal(journal)
+    assert len(list(tmp_path.iterdir())) == 2
+    compact_journal(journal)
+    assert list(tmp_path.iterdir()) == [journal]
+
+
 def test_a_compaction_tells_the_bytes_before_and_after(tmp_path: Path) -> None:
     journal = made(tmp_path / "j")
     before = (journal / "data.mdb").stat().st_size
     assert compact_journal(journal, tmp_path / "copy") == (before, (tmp_path / "copy" / "data.mdb").stat().st_size)
     assert compact_journal(journal)[1] == (journal / "data.mdb").stat().st_size
+    for copy in (journal, tmp_path / "copy"):
+        assert not (copy / "writer.lock").exists(), "it was looked at, and nobody has written to it yet"
 
 
 def test_a_copy_that_lacks_events_does_not_take_the_journals_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,9 +229,9 @@ def test_a_name_beside_the_journal_is_removed_with_what_is_there_unless_it_is_ke
     ],
 )
 def test_why_names_cannot_be_exchanged_is_told(code: int, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: bytes) -> int:
+    def refuse(*_: bytes) -> bool:
         ctypes.set_errno(code)
-        return -1
+        return False
 
     monkeypatch.setattr(replacement, "_exchange", refuse)
     with pytest.raises(JournalNotWritableError, match=f"cannot be replaced at once: {reason}; use a destination"):

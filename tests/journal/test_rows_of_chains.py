@@ -94,7 +94,8 @@ def test_an_id_goes_on_behind_the_runs_that_the_store_has() -> None:
     projection.apply(started())
     (run,) = projection.take().runs
     assert (projection.head, run.run_no, run.first_seq) == (8, 3, 8)
-    assert (Projection(head=7).head, Projection(head=7).run) == (7, None)
+    unknown = Projection(head=7)
+    assert (unknown.head, unknown.run, unknown.last_at_us) == (7, None, 0)
 
 
 def test_nothing_is_pending_where_the_history_was_not_read() -> None:

@@ -259,3 +259,5 @@ def test_what_is_owed_by_the_engine_itself_is_put_in_the_place_of_what_was_owed_
     projection.replace_row(ObligationKind.WAKE_UP, b"", due_us=9)
     projection.close_row(ObligationKind.WAKE_UP, b"")
     assert projection.take() == Changes()
+    projection.open_row(ObligationKind.STEP, b"")
+    assert projection.take().opens == [Open(ObligationKind.STEP, b"", 0, "", b"")]

@@ -19,7 +19,7 @@ TICK = 0.05
 
 @dataclass(frozen=True)
 class Limit:
-    """When a child counts as hung: seconds of CPU, and seconds in which it sleeps without any.
+    """When a child counts as hung: seconds of CPU, and seconds in which it and all that it started sleep without any.
 
     Seconds by the wall are not counted: the machine may be busy, and whole process groups stopped.
     """
@@ -95,7 +95,7 @@ def _said(pid: int, reading: int, limit: Limit) -> Any:
             data += piece
             continue
         state, cpu = _state(pid)
-        asleep = 0.0 if cpu > before or state not in "SZ" else asleep + TICK
+        asleep = 0.0 if cpu > before or state not in "SZ" or _others_run(pid) else asleep + TICK
         before = cpu
         if cpu > limit.cpu or asleep > limit.asleep:
             return HUNG
@@ -106,3 +106,15 @@ def _state(pid: int) -> tuple[str, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = sum(int(each) for each in fields[11:15])
     return fields[0], ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _others_run(group: int) -> bool:
+    """Whether a process that a child started has something to do, which a busy machine may not let it do for long."""
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = place.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[2]) == group and fields[0] not in "SZ":
+            return True
+    return False

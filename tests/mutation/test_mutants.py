@@ -111,6 +111,14 @@ def test_a_child_says_what_came_of_it() -> None:
     assert forked(lambda: signal.raise_signal(signal.SIGPROF), limit) == HUNG
 
 
+def test_a_child_that_waits_for_a_process_of_its_own_has_not_hung() -> None:
+    """However long a busy machine keeps that from its end."""
+    works = [sys.executable, "-S", "-c", "import time\nwhile time.process_time() < 0.6: pass"]
+    assert forked(lambda: subprocess.run(works, check=True).returncode, Limit(asleep=0.3)) == 0
+    sleeps = [sys.executable, "-S", "-c", "import time; time.sleep(30)"]
+    assert forked(lambda: subprocess.run(sleeps, check=True).returncode, Limit(asleep=0.3)) == HUNG
+
+
 def test_a_test_that_another_process_would_not_find_again_is_refused() -> None:
     """Else a mutant that only it notices would count as alive."""
     require_lasting(["tests/test_it.py::test_it[f]"])
