@@ -200,6 +200,24 @@ async def test_leaving_waits_for_the_last_actor_and_not_for_the_first(autojump_c
     assert done == ["quick", "slow"]
 
 
+async def test_leaving_lets_an_actor_that_rests_go_back_to_its_work(autojump_clock: MockClock) -> None:
+    """It has failed, and there is mail for its next run."""
+    done: list[int] = []
+
+    async def stumbles(key: str, mailbox: Mailbox[int]) -> None:
+        async for number in mailbox:
+            if number == 0:
+                raise ValueError
+            done.append(number)
+
+    async with open_directory(stumbles, backoff=PROMPT, instruments=[]) as directory:
+        for number in range(3):
+            await directory.send("k", number)
+        await wait_all_tasks_blocked()
+        assert [node.state for node in directory.snapshot().children] == ["waiting"]
+    assert done == [1, 2]
+
+
 async def test_a_directory_that_is_empty_has_not_been_stopped(autojump_clock: MockClock) -> None:
     ended: list[float] = []
 
