@@ -149,7 +149,7 @@ class Population:
 
     def _record(self, cell: Cell, now: float) -> Record:
         backoff = self.rules.backoff
-        kept = max(self.rules.budget.per, backoff.reset_after) + backoff.maximum
+        kept = max(self.rules.budget.per, backoff.reset_after) + backoff.maximum * (1 + backoff.jitter)
         while self._records and next(iter(self._records.values())).at < now - kept:
             self._records.popitem(last=False)
         record = self._records.pop(cell.key, None) or Record(Ledger(self.rules.budget), 0, now)

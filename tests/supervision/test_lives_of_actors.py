@@ -1,0 +1,282 @@
+"""A directory over time: what it remembers of failures, whom it lets go and takes back, and how it ends."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aion_trio.supervision import Backoff, Budget, Exit, Mailbox, Node, open_directory
+
+from .scenes import PROMPT, Recorder
+
+Actor = Callable[[str, Mailbox[Any]], Awaitable[None]]
+AMPLE = Budget(9, 1000.0)
+
+
+async def reads(key: str, mailbox: Mailbox[Any]) -> None:
+    """An actor that ends when it is let go."""
+    async for _ in mailbox:
+        pass
+
+
+async def lingers(key: str, mailbox: Mailbox[Any]) -> None:
+    """An actor that takes ten seconds to end when it is let go."""
+    async for _ in mailbox:
+        pass
+    await trio.sleep(10)
+
+
+def lasting(*seconds: float) -> Actor:
+    """An actor whose runs fail after so long each, from its first message on."""
+    left = list(seconds)
+
+    async def activate(key: str, mailbox: Mailbox[Any]) -> None:
+        if mailbox.received == 0:
+            await mailbox.receive()
+        if not left:
+            return
+        await trio.sleep(left.pop(0))
+        raise ValueError
+
+    return activate
+
+
+class Latest(Random):
+    """Chance that makes every back-off as long as it can be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+# What is remembered of failures.
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5])
+async def test_a_row_is_remembered_over_the_longest_back_off(autojump_clock: MockClock, jitter: float) -> None:
+    """No run has lasted long enough to break it, however late the next failure comes."""
+    recorder = Recorder()
+    options: dict[str, Any] = {"backoff": Backoff(initial=4, maximum=4, jitter=jitter, reset_after=10), "budget": Budget(1, 7.0)}
+    async with open_directory(lasting(9.5, 9.5, 9.5), instruments=[recorder], random=Latest(), **options) as directory:
+        await directory.send("k", "begin")
+        await trio.sleep(60)
+    assert recorder.of("restarting") == [("k", 1), ("k", 2), ("k", 3)]
+
+
+@pytest.mark.parametrize(("seconds", "streaks"), [(9, [1, 2]), (10, [1, 1]), (11, [1, 1])])
+async def test_a_run_that_lasted_long_enough_breaks_the_row(autojump_clock: MockClock, seconds: float, streaks: list[int]) -> None:
+    recorder = Recorder()
+    backoff = Backoff(initial=1, maximum=100, jitter=0, reset_after=10)
+    async with open_directory(lasting(1, seconds), instruments=[recorder], backoff=backoff, budget=AMPLE) as directory:
+        await directory.send("k", "begin")
+        await trio.sleep(60)
+    assert recorder.of("restarting") == [("k", streak) for streak in streaks]
+
+
+async def test_to_forget_one_key_is_not_to_forget_another(autojump_clock: MockClock) -> None:
+    recorder = Recorder()
+
+    async def fails(key: str, mailbox: Mailbox[str]) -> None:
+        async for _ in mailbox:
+            raise ValueError
+
+    backoff = Backoff(initial=1, maximum=2, jitter=0, reset_after=10)
+    async with open_directory(fails, instruments=[recorder], backoff=backoff, budget=Budget(5, 10.0)) as directory:
+        for key, pause in (("old", 8), ("new", 6), ("new", 1)):
+            await directory.send(key, "fail")
+            await trio.sleep(pause)
+    assert recorder.of("restarting") == [("old", 1), ("new", 1), ("new", 2)]
+
+
+async def test_who_is_told_of_failures_and_fails_is_logged(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    def bad(key: str, error: Exception) -> None:
+        raise RuntimeError("in on_failed")
+
+    async with open_directory(lasting(1), name="d", on_failed=bad, backoff=PROMPT, instruments=[]) as directory:
+        await directory.send("k", "begin")
+        await trio.sleep(5)
+    (record,) = caplog.records
+    assert record.getMessage() == "on_failed of d failed" and record.exc_info is not None
+    assert str(record.exc_info[1]) == "in on_failed"
+
+
+# Letting go and taking back.
+
+
+async def test_an_actor_that_is_written_to_while_it_closes_is_one_that_runs(autojump_clock: MockClock) -> None:
+    async with open_directory(lingers, idle_after=1, grace=100) as directory:
+
+        def state() -> str:
+            (node,) = directory.snapshot().children
+            return node.state
+
+        await directory.send("k", 1)
+        await trio.sleep(0.5)
+        assert state() == "running"
+        await trio.sleep(1)
+        assert state() == "closing"
+        await directory.send("k", 2)
+        assert state() == "running"
+        await trio.sleep(10)
+        assert (state(), directory.snapshot().children[0].runs) == ("running", 2)
+
+
+async def test_one_that_closes_takes_no_place_and_one_that_is_taken_back_does(autojump_clock: MockClock) -> None:
+    async with open_directory(lingers, limit=2, idle_after=math.inf, grace=100) as directory:
+
+        async def write(key: str) -> dict[str, str]:
+            await directory.send(key, 1)
+            await wait_all_tasks_blocked()
+            await trio.sleep(0.1)
+            return {node.name: node.state for node in directory.snapshot().children}
+
+        await write("a")
+        assert await write("b") == {"a": "running", "b": "running"}
+        assert await write("c") == {"a": "closing", "b": "running", "c": "running"}
+        assert await write("d") == {"a": "closing", "b": "closing", "c": "running", "d": "running"}
+        assert await write("a") == {"a": "running", "b": "closing", "c": "closing", "d": "running"}
+        await trio.sleep(30)
+        assert set(directory.keys()) == {"a", "d"}
+        assert await write("e") == {"a": "running", "d": "closing", "e": "running"}, "d has been idle since before a was taken back"
+
+
+async def test_an_actor_may_be_idle_before_anybody_looks(autojump_clock: MockClock) -> None:
+    """Who takes its message at once is idle at its first step, which may come before any other of the directory."""
+
+    async def at_once(key: str, mailbox: Mailbox[int]) -> None:
+        mailbox.receive_nowait()
+        await reads(key, mailbox)
+
+    recorder = Recorder()
+    for _ in range(20):  # Trio tosses a coin for who comes first
+        async with open_directory(at_once, idle_after=1, instruments=[recorder]) as directory:
+            directory.send_nowait("k", 1)
+            await trio.sleep(2)
+            assert len(directory) == 0
+    assert recorder.of("exited") == [("k", "returned")] * 20
+
+
+async def test_actors_that_were_let_go_leave_nothing_behind(autojump_clock: MockClock) -> None:
+    """Not even for the cyclic collector, which may come late where there is much."""
+
+    def mailboxes() -> int:
+        return sum(type(each) is Mailbox for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = mailboxes()
+        async with open_directory(reads, idle_after=1) as directory:
+            for key in "abc":
+                await directory.send(key, 1)
+            await wait_all_tasks_blocked()
+            assert mailboxes() == before + 3
+            await trio.sleep(2)
+            assert (len(directory), mailboxes()) == (0, before)
+    finally:
+        gc.enable()
+
+
+# The end.
+
+
+async def test_leaving_waits_for_the_last_actor_and_not_for_the_first(autojump_clock: MockClock) -> None:
+    done: list[str] = []
+
+    async def works(key: str, mailbox: Mailbox[float]) -> None:
+        async for seconds in mailbox:
+            await trio.sleep(seconds)
+            done.append(key)
+
+    async with open_directory(works, grace=100) as directory:
+        await directory.send("quick", 1)
+        await directory.send("slow", 5)
+    assert done == ["quick", "slow"]
+
+
+async def test_leaving_lets_an_actor_that_rests_go_back_to_its_work(autojump_clock: MockClock) -> None:
+    """It has failed, and there is mail for its next run."""
+    done: list[int] = []
+
+    async def stumbles(key: str, mailbox: Mailbox[int]) -> None:
+        async for number in mailbox:
+            if number == 0:
+                raise ValueError
+            done.append(number)
+
+    async with open_directory(stumbles, backoff=PROMPT, instruments=[]) as directory:
+        for number in range(3):
+            await directory.send("k", number)
+        await wait_all_tasks_blocked()
+        assert [node.state for node in directory.snapshot().children] == ["waiting"]
+    assert done == [1, 2]
+
+
+async def test_a_directory_that_is_empty_has_not_been_stopped(autojump_clock: MockClock) -> None:
+    ended: list[float] = []
+
+    async def wait_for_the_end() -> None:
+        await directory.stopped()
+        ended.append(trio.current_time())
+
+    async with open_directory(lingers, idle_after=1, grace=100) as directory, trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for_the_end)
+        await directory.send("k", 1)
+        await trio.sleep(20)
+        assert len(directory) == 0 and ended == []
+        await directory.send("k", 2)
+        await wait_all_tasks_blocked()
+        directory.stop()
+    assert ended == [30]
+
+
+async def test_the_stack_of_a_hung_actor_says_whose_it_is(autojump_clock: MockClock) -> None:
+    recorder = Recorder()
+
+    async def wedged(key: str, mailbox: Mailbox[int]) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1.5)
+
+    async with open_directory(wedged, grace=0, instruments=[recorder]) as directory:
+        await directory.send("k", 1)
+        await wait_all_tasks_blocked()
+    ((_, _, stack),) = recorder.of("unresponsive")
+    assert stack.startswith("actor k:\n")
+
+
+async def test_the_picture_of_a_directory(autojump_clock: MockClock) -> None:
+    async def bad_or_busy(key: str, mailbox: Mailbox[int]) -> None:
+        async for _ in mailbox:
+            if key == "bad":
+                raise ValueError
+            await trio.sleep(5)
+
+    async with open_directory(bad_or_busy, name="d", budget=Budget(0, 1.0), instruments=[]) as directory:
+        assert directory.snapshot() == Node("d", "d", "directory", "running", runs=1)
+        await directory.send("bad", 1)
+        await trio.sleep(2)
+        for number in range(3):
+            await directory.send("busy", number)
+        await trio.sleep(1)
+        busy = Node("d/busy", "busy", "actor", "running", runs=1, up_for=1, queued=2)
+        bad = Node("d/bad", "bad", "actor", "quarantined")
+        assert directory.snapshot() == Node("d", "d", "directory", "running", runs=1, children=(busy, bad))
+        directory.stop()
+        assert directory.snapshot().state == "stopping"
+    assert directory.snapshot() == Node("d", "d", "directory", "done", runs=1, children=(bad,))
+
+
+async def test_an_actor_that_rests_shows_how_it_ended(autojump_clock: MockClock) -> None:
+    async with open_directory(lasting(2, 1), name="d", backoff=Backoff(initial=3, jitter=0), budget=AMPLE, instruments=[]) as directory:
+        await directory.send("k", "begin")
+        await trio.sleep(4)
+        (node,) = directory.snapshot().children
+        assert isinstance(node.last_exit, Exit) and isinstance(node.last_exit.error, ValueError)
+        assert (node.last_exit.path, node.last_exit.how, node.last_exit.at, node.last_exit.ran_for) == ("d/k", "raised", 2, 2)
+        assert (node.state, node.runs, node.up_for) == ("waiting", 1, 0)
