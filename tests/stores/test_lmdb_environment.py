@@ -74,13 +74,15 @@ def test_closing_waits_for_reads_and_for_an_opening_under_way(lmdb_store: LmdbSt
 
 
 def test_each_read_is_counted_as_long_as_it_lasts(lmdb_store: LmdbStore) -> None:
+    """And no longer, whoever keeps what it was read with (J5)."""
     environment = lmdb_store._environment
     assert environment.active_readers() == 0
-    with environment.view():
+    with environment.view() as first:
         assert environment.active_readers() == 1
-        with environment.view():
+        with environment.view() as second:
             assert environment.active_readers() == 2
     assert environment.active_readers() == 0
+    assert first.txn is not second.txn
 
 
 def lmdb_error(kind: type[lmdb.Error], code: int) -> lmdb.Error:
