@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,19 +34,28 @@ def test_a_backup_that_is_not_durable_is_none(lmdb_store: LmdbStore, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("device", "flags", "error", "words"),
+    ("device", "flags", "blocks", "error", "words"),
     [
-        ("/dev/full", os.O_WRONLY, StoreFull, "no space for the backup"),
-        ("/dev/null", os.O_RDONLY, StoreNotWritable, "the backup .* failed: "),
+        ("/dev/full", os.O_WRONLY, 1, StoreFull, "no space for the backup"),
+        ("/dev/null", os.O_RDONLY, 1, StoreNotWritable, "the backup .* failed: "),
+        ("/dev/null", os.O_RDONLY, 0, StoreFull, "no space for the backup"),
     ],
-    ids=["full", "failing"],
+    ids=["full", "failing", "failing where no block is free"],
 )
 def test_a_backup_that_its_disk_refuses_leaves_nothing(
-    lmdb_store: LmdbStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, flags: int, error: type[StoreError], words: str
+    lmdb_store: LmdbStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    flags: int,
+    blocks: int,
+    error: type[StoreError],
+    words: str,
 ) -> None:
     """J6. The file that LMDB writes to is on a device that takes nothing."""
     write(lmdb_store, *full_workflow(key()))
-    opened = os.open
+    opened, space = os.open, list(os.statvfs(tmp_path))
+    space[4] = blocks
 
     def on_device(path: str | Path, asked: int, mode: int = 0o777) -> int:
         fd = opened(path, asked, mode)
@@ -57,6 +67,7 @@ def test_a_backup_that_its_disk_refuses_leaves_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", on_device)
+        patch.setattr(os, "statvfs", lambda path: os.statvfs_result(space))
         with pytest.raises(error, match=words + ".*nothing was left there"):
             lmdb_store.backup(tmp_path / "backup")
     assert os.listdir(tmp_path / "backup") == []
@@ -79,3 +90,40 @@ def test_a_backup_of_a_journal_with_a_torn_page_is_refused(tmp_path: Path) -> No
     assert os.listdir(tmp_path / "backup") == []
     store.close()
     shutil.rmtree(tmp_path / "backup")
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+@pytest.mark.parametrize("how", ["backup", "salvage"])
+@pytest.mark.parametrize("where", ["new/copy", "empty"])
+def test_a_copy_lies_in_a_new_or_an_empty_directory_and_is_durable_with_its_names(
+    lmdb_store: LmdbStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, where: str
+) -> None:
+    """J3. No file of it stays open, and others may read it."""
+    write(lmdb_store, *full_workflow(key()))
+    place, before, mask = tmp_path / where, open_files(), os.umask(0)
+    (tmp_path / "empty").mkdir()
+    synchronised, durable = os.fsync, set[int]()
+
+    def synchronise(fd: int) -> None:
+        durable.add(os.fstat(fd).st_ino)
+        synchronised(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", synchronise)
+        getattr(lmdb_store, how)(place)
+    os.umask(mask)
+    assert {place.stat().st_ino, place.parent.stat().st_ino} <= durable and open_files() == before
+    assert (place / "data.mdb").stat().st_mode & 0o777 == 0o644
+    with closing(LmdbStore.open(place, read_only=True)) as copy:
+        assert dump(copy) == dump(lmdb_store)
+
+
+def test_a_backup_takes_no_room_for_what_was_purged(lmdb_store: LmdbStore, tmp_path: Path) -> None:
+    keys = [key(f"w{number}") for number in range(300)]
+    write(lmdb_store, *[start(each) for each in keys])
+    lmdb_store.purge(keys[1:])
+    lmdb_store.backup(tmp_path / "backup")
+    assert 2 * (tmp_path / "backup" / "data.mdb").stat().st_size < lmdb_store.stats().size_bytes

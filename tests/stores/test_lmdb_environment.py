@@ -8,6 +8,7 @@ import resource
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -74,13 +75,36 @@ def test_closing_waits_for_reads_and_for_an_opening_under_way(lmdb_store: LmdbSt
 
 
 def test_each_read_is_counted_as_long_as_it_lasts(lmdb_store: LmdbStore) -> None:
+    """And no longer, whoever keeps what it was read with (J5)."""
     environment = lmdb_store._environment
     assert environment.active_readers() == 0
-    with environment.view():
+    with environment.view() as first:
         assert environment.active_readers() == 1
-        with environment.view():
+        with environment.view() as second:
             assert environment.active_readers() == 2
     assert environment.active_readers() == 0
+    assert first.txn is not second.txn
+
+
+@pytest.mark.parametrize("fits", [1 << 40, 1 << 26, 1 << 24, 1])
+def test_the_map_is_the_largest_that_the_address_space_has_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: int) -> None:
+    """Halved until it fits. One of less than 16 MB is of no use."""
+    opened, asked = lmdb.open, list[int]()
+
+    def open_below(path: str, *, map_size: int, **options: Any) -> lmdb.Environment:
+        asked.append(map_size)
+        if map_size > fits:
+            raise lmdb_error(lmdb.MemoryError, errno.ENOMEM)
+        return opened(path, map_size=map_size, **options)
+
+    monkeypatch.setattr(lmdb, "open", open_below)
+    if fits == 1:
+        with pytest.raises(StoreNotWritable, match="cannot be opened"):
+            LmdbStore.open(tmp_path / "journal")
+    else:
+        with closing(LmdbStore.open(tmp_path / "journal")) as store:
+            assert write(store, events(key(), 0)) == 1
+    assert asked == [1 << bits for bits in range(40, max(24, fits.bit_length() - 1) - 1, -1)]
 
 
 def lmdb_error(kind: type[lmdb.Error], code: int) -> lmdb.Error:

@@ -103,8 +103,10 @@ def test_the_environment_of_another_program_is_refused_and_left_as_it_is(tmp_pat
         with env.begin(write=True) as txn:
             txn.put(b"k", b"v", db=other)
     for read_only in (False, True):
-        with pytest.raises(StoreFormatError, match="another program"):
+        with pytest.raises(StoreFormatError, match="another program") as refusal:
             LmdbStore.open(tmp_path, read_only=read_only)
+        with lmdb.open(str(tmp_path), max_dbs=2):
+            assert refusal.value  # what was refused is not kept open with it
     with lmdb.open(str(tmp_path), max_dbs=2) as env, env.begin() as txn:
         assert list(txn.cursor().iternext(values=False)) == [b"somebody's"]
 

@@ -48,8 +48,10 @@ resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_IN
 def test_an_environment_without_the_trees_of_a_journal_is_not_read_as_one(tmp_path: Path) -> None:
     with lmdb.open(str(tmp_path / "empty"), max_dbs=8):
         pass
-    with pytest.raises(StoreFormatError, match="without the trees of a journal"):
+    with pytest.raises(StoreFormatError, match="without the trees of a journal") as refusal:
         LmdbStore.open(tmp_path / "empty", read_only=True)
+    with lmdb.open(str(tmp_path / "empty")):
+        assert refusal.value  # what was refused is not kept open with it
 
 
 def test_a_journal_that_is_being_made_cannot_be_read_yet(tmp_path: Path) -> None:
