@@ -83,6 +83,12 @@ def test_listings_by_type(mixed: Store) -> None:
     assert ids(mixed, SummaryFilter(type="unknown")) == []
 
 
+def test_a_listing_holds_any_number_of_types(store: Store) -> None:
+    write(store, *(start(key(f"w{number}"), summary(type_name=f"type-{number % 20}")) for number in range(40)))
+    assert ids(store, SummaryFilter()) == [f"w{number}" for number in range(40)]
+    assert ids(store, SummaryFilter(type="type-19")) == ["w19", "w39"]
+
+
 def test_listings_by_attribute(mixed: Store) -> None:
     assert ids(mixed, SummaryFilter(attributes={"region": "us"})) == ["w5", "w6", "w7", "w8", "w9"]
     assert ids(mixed, SummaryFilter(attributes={"region": "us", "n": 7})) == ["w7"]

@@ -83,6 +83,11 @@ def test_rows_of_one_queue(store: Store) -> None:
     assert store.obligations(ACTIVITY, queue="") == []
 
 
+def test_the_order_is_one_over_any_number_of_queues(store: Store) -> None:
+    write(store, opens(key(), 0, *(activity(b"%d" % number, 300 - number, f"queue-{number}") for number in range(300))))
+    assert [row.queue for row in store.obligations(ACTIVITY)] == [f"queue-{number}" for number in reversed(range(300))]
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize("queue", [None, "gpu"])
 def test_pages_of_any_size_make_the_whole_order(store: Store, limit: int, queue: str | None) -> None:
