@@ -134,7 +134,7 @@ class WorkflowHandle(Generic[R]):
         Raises `QueryNotServedError`, or what the query's function raises.
         """
         name = message_name(query, Query)
-        data = await self._engine.runs.ask(self.id, Ask(name, b"", self._bound))
+        data = await self._engine.runs.ask(self.id, Ask(name, self._bound))
         return codec.decode(data) if isinstance(query, str) else query.decode(data)
 
     async def cancel(self, reason: str = "cancelled by a caller", *, request_id: str | None = None) -> None:

@@ -284,7 +284,7 @@ class Execution:
         self._ledger.position = seq
 
     @uninterrupted
-    def query(self, name: str, data: bytes = b"") -> bytes:
+    def query(self, name: str) -> bytes:
         """The answer to a query, encoded; QueryNotServedError. Appends nothing and changes nothing (K6, S4)."""
         return self._host.mail.query(name)
 
@@ -309,5 +309,3 @@ class Execution:
     def evict(self) -> None:
         """Drop the run from memory; nothing is recorded, whatever its cleanup code does."""
         self._kernel.evict()
-        self._run.pending.clear()
-        self._main = None

@@ -95,7 +95,6 @@ class Ledger:
     def count(self, raw: Raw) -> None:
         """An event was recorded just now, live."""
         self.position += 1
-        self.newest_us = max(self.newest_us, raw[1])
 
     def pass_live(self) -> None:
         """A stimulus is applied, live."""

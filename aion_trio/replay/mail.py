@@ -78,6 +78,7 @@ class Mail:
 
     def serve_query(self, definition: Any, fn: Callable[..., Any]) -> None:
         """Answer queries of this name with `fn` from here on."""
+        self._run.require_writable("a query's handler")
         self._queries[definition.name] = (definition, fn)
 
     def query(self, name: str) -> bytes:

@@ -179,7 +179,7 @@ def stack(turn: Turn, message: Stack) -> None:
 
 def _answer(execution: Execution, message: Ask) -> bytes:
     """What the query's function says, in a context as empty as the workflow's own."""
-    answer: bytes = Context().run(execution.query, message.name, message.input)
+    answer: bytes = Context().run(execution.query, message.name)
     return answer
 
 

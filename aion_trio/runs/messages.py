@@ -138,7 +138,6 @@ class Ask(Request[bytes]):
     """A query; answered from live state, or from history where the run is closed (S4)."""
 
     name: str
-    input: bytes
     run_id: bytes | None = None
 
 

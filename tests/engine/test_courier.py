@@ -81,8 +81,11 @@ def owed_signal(store: MemoryStore) -> Obligation:
     return row
 
 
-async def test_a_delivery_that_fails_is_repeated_at_growing_distances_of_a_minute_at_most(autojump_clock: MockClock) -> None:
-    """S2: however long the journal cannot be read, the signal arrives soon after it can."""
+async def test_a_delivery_that_fails_is_repeated_at_growing_distances_of_a_minute_at_most(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """S2: however long the journal cannot be read, the signal arrives soon after it can. Who looks for the reason finds it in the log."""
+    caplog.set_level(logging.DEBUG, "aion_trio")
     store = Unreadable(MemoryStore(), math.inf)
     async with engine_on(store, clock=TrioClock()) as engine:
         await engine.start(shop.sums, 0, id="target")
@@ -96,6 +99,9 @@ async def test_a_delivery_that_fails_is_repeated_at_growing_distances_of_a_minut
     assert distances[:4] == pytest.approx([0.5, 1, 2, 4])
     assert distances == sorted(distances)
     assert distances[-1] == 60
+    told = [message for message in caplog.messages if "has to be repeated" in message]
+    assert len(told) == len(store.asked) - 1
+    assert told[0].startswith("a delivery from 'sender' to 'target' has to be repeated: ") and "the disk answered with an error" in told[0]
 
 
 async def test_a_delivery_that_fails_at_boot_is_repeated(autojump_clock: MockClock) -> None:

@@ -68,7 +68,7 @@ async def test_whose_cause_cannot_be_read_is_listed_and_logged(autojump_clock: M
     async with engine_on(store, clock=TrioClock()) as engine:
         assert engine.recovery.children_started == 0
         assert engine.recovery.quarantined == (Quarantined("p", "JournalCorruptedError: event 2 is damaged"),)
-    assert "workflow 'p' could not be recovered: event 2 is damaged" in caplog.text
+    assert "workflow 'p' could not be recovered: event 2 is damaged" in caplog.messages
 
 
 @pytest.mark.parametrize("error", [StoreFailed("the disk answered with an error"), RuntimeError("a fault of ours")], ids=type)

@@ -187,3 +187,18 @@ def test_a_parent_close_policy_that_does_not_exist_is_refused() -> None:
 
     play = Play(order, known=[delivery]).start()
     assert play.names == ["WorkflowFailed"] and "on_parent_close" in play.last[0][2][2]
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_a_child_that_is_called_has_the_time_out_of_its_definition(timeout: int | None) -> None:
+    @aion.workflow(timeout=timeout)
+    async def hurried() -> str:
+        return "done"
+
+    @aion.workflow
+    async def order() -> str:
+        return await hurried()
+
+    play = Play(order, known=[hurried]).start()
+    assert play.last[0][10] == (timeout and timeout * 1_000_000)
+    play.execution.evict()

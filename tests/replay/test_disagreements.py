@@ -48,6 +48,25 @@ def test_attributes_in_the_place_of_an_activity_are_told_by_their_number() -> No
     assert "command 2: history has ActivityScheduled: ship (command 2)" in str(error)
 
 
+def test_the_number_that_is_told_is_that_of_whichever_has_one() -> None:
+    """K3: what the code asked for, or else what is recorded; of two that have none it is 0."""
+
+    async def marks() -> None:
+        durable.patched("the change")
+        await durable.sleep(5)
+
+    async def sleeps() -> None:
+        await durable.sleep(5)
+
+    async def ends() -> None: ...
+
+    error = mismatch(ends, history_of(sleeps))
+    assert (error.ordinal, error.asked) == (1, "WorkflowCompleted")
+    assert error.recorded.startswith("TimerStarted: until 2023-11-14T") and error.recorded.endswith(" (command 1)")
+    error = mismatch(ends, history_of(marks))
+    assert (error.ordinal, error.recorded, error.asked) == (0, "PatchMarked: the change", "WorkflowCompleted")
+
+
 def test_a_history_that_begins_with_a_command_has_no_code_to_compare() -> None:
     error = mismatch(recorded, history_of(recorded)[1:])
     assert (error.seq, error.recorded, error.asked, error.line) == (1, "ActivityScheduled: charge (command 1)", "nothing", "")
@@ -299,6 +318,17 @@ def test_what_is_received_counts_in_the_size_of_a_history() -> None:
     before, _, after, _ = sizes("x" * 1000)
     _, _, shorter, _ = sizes("")
     assert after - shorter >= 1000 and shorter > before
+
+
+def test_what_the_run_was_started_with_counts_in_the_size_of_a_history() -> None:
+    """N2."""
+
+    @aion.workflow
+    async def order(text: str) -> int:
+        return durable.info().history_bytes
+
+    longer, shorter = Play(order, "x" * 1000).start().result, Play(order, "").start().result
+    assert 1000 <= longer - shorter < 1010
 
 
 def test_what_the_code_asks_for_counts_at_once_and_takes_room_without_a_payload() -> None:

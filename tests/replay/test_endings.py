@@ -98,6 +98,19 @@ def test_a_failure_during_cancellation_fails_the_run() -> None:
     play.check()
 
 
+def test_an_exception_after_a_request_to_cancel_fails_the_run() -> None:
+    @aion.workflow
+    async def order() -> None:
+        try:
+            await charge("a")
+        except durable.Cancelled:
+            raise OSError("cleanup") from None
+
+    play = Play(order, known=[charge]).start().cancel()
+    assert play.names[-1] == "WorkflowFailed" and play.last[-1][2][1:3] == ["OSError", "cleanup"]
+    play.check()
+
+
 def test_continue_as_new_carries_input_signals_and_an_unanswered_cancel_request() -> None:
     """N1, S3."""
 
@@ -212,6 +225,25 @@ def test_an_old_history_keeps_its_old_branch() -> None:
     renewed.check(first=len(play.history))
 
 
+@pytest.mark.parametrize("step_owed", [False, True])
+def test_the_newest_step_is_new_only_if_it_is_owed(step_owed: bool) -> None:
+    """V3: a run that waits behind the place of a change keeps its old branch."""
+
+    async def old() -> None:
+        await approval.receive()
+        await approval.receive()
+
+    async def new() -> None:
+        await approval.receive()
+        durable.patched("the change")
+        await approval.receive()
+
+    history = Play(aion.workflow(name="order")(old)).start().signal("approval", True).history
+    execution = Play(aion.workflow(name="order")(new)).replay(history, **({"step_owed": True} if step_owed else {}))
+    assert [ev.name_of(raw[0]) for raw in execution.take_outputs()] == (["PatchMarked"] if step_owed else [])
+    execution.evict()
+
+
 def test_attributes_are_set_by_commands_and_seen_by_the_run() -> None:
     @aion.workflow
     async def order() -> dict[str, object]:
@@ -286,6 +318,18 @@ def test_a_long_history_suggests_to_continue_as_new() -> None:
         play.complete(play.last[0][2], "x")
     assert play.result == 5000
     play.replay().require_settled()
+
+
+def test_a_history_of_ten_thousand_events_is_a_long_one() -> None:
+    """N2."""
+
+    @aion.workflow
+    async def order() -> int:
+        while not durable.info().continue_as_new_suggested:
+            durable.set_attributes({})
+        return durable.info().history_length
+
+    assert Play(order).start().result == 10_000
 
 
 @pytest.mark.parametrize("carried", [[], [["approval", encode(True), None]]])

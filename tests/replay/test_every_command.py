@@ -154,3 +154,17 @@ def test_a_mark_of_another_change_is_found_out() -> None:
     replayed(before, before.history)
     with pytest.raises(aion.NonDeterminismError, match="history has PatchMarked: one"):
         replayed(after, before.history)
+
+
+NUMBERED = [what for what in CHANGES if what.startswith(("activity", "timer", "child", "signal", "attributes"))]
+
+
+@pytest.mark.parametrize("what", NUMBERED)
+def test_a_command_that_is_recorded_under_another_number_is_found_out(what: str) -> None:
+    """K3."""
+    play = played(CHANGES[what][0])
+    history = [list(raw) for raw in play.history]
+    last = next(raw for raw in reversed(history) if raw[0] in ev.OUTPUTS)
+    last[3 if last[0] == ev.ATTRIBUTES_UPDATED else 2] += 1
+    with pytest.raises(aion.NonDeterminismError):
+        replayed(play, history)

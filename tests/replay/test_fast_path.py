@@ -11,9 +11,10 @@ import aion_trio as aion
 from aion_trio import durable, events as ev
 from aion_trio.codec import Codec, encode
 from aion_trio.replay import steps
+from aion_trio.replay.ledger import _PAGE
 
 from .plays import START_US, Play
-from .steps import approval, charge
+from .steps import approval, charge, delivery
 from .test_disagreements import Salted
 from .test_nondeterminism import history_of, mismatch
 
@@ -51,6 +52,26 @@ async def asks_before_and_after_an_activity() -> None:
         durable.now()
 
 
+async def asks_before_and_after_a_sleep() -> None:
+    for _ in range(9):
+        durable.now()
+    await durable.sleep(5)
+    for _ in range(9):
+        durable.now()
+
+
+async def asks_with_two_activities_under_way() -> None:
+    async def waits() -> None:
+        await charge("a")
+
+    async with durable.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(waits)
+        await durable.checkpoint()
+        for _ in range(5):
+            durable.now()
+
+
 async def asks_after_two_of_each() -> None:
     for _ in range(2):
         await durable.sleep(5)
@@ -66,11 +87,14 @@ async def takes_turns() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    [asks_after_an_activity, asks_before_and_after_an_activity, asks_after_a_sleep, asks_after_two_of_each, takes_turns],
+    [
+        asks_after_an_activity, asks_before_and_after_an_activity, asks_after_a_sleep, asks_before_and_after_a_sleep,
+        asks_with_two_activities_under_way, asks_after_two_of_each, takes_turns,
+    ],
     ids=lambda code: code.__name__,
-)
+)  # fmt: skip
 def test_a_step_has_just_as_much_fuel_when_it_is_replayed_as_when_it_was_live(code: Any) -> None:
-    """K5: nine calls, the turn that makes them, and the closing event."""
+    """K5: nine calls, the turn that makes them, and the closing event; or as many of other kinds."""
     needed = 11
     history = played(code, 1000).history
     assert played(code, needed).replay().finished
@@ -169,3 +193,45 @@ def test_a_wait_is_over_by_its_own_result_alone(code: int) -> None:
     number = 2 if code == ev.TIMER_FIRED else 1
     error = mismatch(sleeps, [*history_of(sleeps)[:2], [code, START_US, number, encode("x"), 1]])
     assert (error.seq, error.asked) == (3, "nothing") and error.line.endswith("sleeps")
+
+
+@pytest.mark.parametrize("wait", [lambda: charge("a"), lambda: durable.sleep(5)], ids=["activity", "sleep"])
+def test_a_wait_behind_a_command_that_history_lacks_does_not_hide_it(wait: Any) -> None:
+    """K3: the command was asked for where history has another stimulus, and is told with what stands in its place."""
+
+    def code(cancelling: bool) -> Any:
+        async def order() -> None:
+            child = await durable.start_child(delivery, "p", id="c")
+            await approval.receive()
+            if cancelling:
+                child.cancel()
+            await approval.receive()
+            await wait()
+
+        return order
+
+    play = Play(aion.workflow(name="order")(code(False)), known=[charge, delivery])
+    play.start().signal("approval", True).signal("approval", True)
+    play.complete(2, "x") if play.execution.pending_activities() else play.pass_time()
+    error = mismatch(code(True), play.history[:-1], step_owed=True)
+    recorded = play.history[4]
+    assert (error.seq, error.recorded.partition(":")[0]) == (5, ev.name_of(recorded[0]))
+    assert error.asked == "ChildCancelRequested (command 1)"
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("wait", [lambda: charge("a"), lambda: durable.sleep(5)], ids=["activity", "sleep"])
+def test_a_sequence_goes_over_the_end_of_a_page_wherever_that_cuts_it(wait: Any, before: int) -> None:
+    """Between two steps and within one."""
+
+    async def code() -> None:
+        for _ in range(before):
+            durable.patched("the change")
+        for _ in range(_PAGE // 2 + 3):
+            await wait()
+
+    play = Play(aion.workflow(name="order")(code), known=[charge])
+    execution = play.replay(history_of(code))
+    execution.require_settled()
+    assert execution.finished and execution.take_outputs() == []
+    play.execution.evict()

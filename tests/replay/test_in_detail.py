@@ -43,6 +43,13 @@ def test_what_arrives_behind_a_step_that_was_owed_goes_to_the_successor() -> Non
     assert closing[5:] == [[["approval", encode(1), ["w2", 1]], ["approval", encode(2), ["w2", 2]]], "first"]
 
 
+def test_what_else_arrives_behind_a_step_that_was_owed_goes_to_nobody() -> None:
+    """N1: it is no request to cancel the successor."""
+    play = Play(relay, known=[charge]).start().complete(1, "x")
+    (closing,) = owed(play, [ev.UPDATE_ACCEPTED, play.clock_us, "u1", "readdress", encode("home")])
+    assert closing[5:] == [[], None]
+
+
 def test_what_arrives_behind_another_end_goes_to_nobody() -> None:
     @aion.workflow
     async def order() -> str:
@@ -205,7 +212,7 @@ def test_an_update_that_nobody_serves_or_validates_is_accepted() -> None:
     play.check()
 
 
-def test_what_cleanup_asks_for_when_the_run_is_dropped_is_not_recorded() -> None:
+def test_what_cleanup_asks_for_when_the_run_is_dropped_is_not_recorded(caplog: pytest.LogCaptureFixture) -> None:
     """K6: an evicted run has nobody to tell, and no update of it is answered."""
     asked: list[str] = []
 
@@ -233,7 +240,7 @@ def test_what_cleanup_asks_for_when_the_run_is_dropped_is_not_recorded() -> None
     play = Play(order, known=[charge]).start().feed(ev.UPDATE_ACCEPTED, "u1", "readdress", encode("home"))
     play.execution.evict()
     assert asked == ["Evicted"] * 3
-    assert play.execution.take_outputs() == []
+    assert play.execution.take_outputs() == [] and caplog.messages == []
 
 
 def test_a_call_in_a_cancelled_scope_is_refused_before_it_is_a_command() -> None:

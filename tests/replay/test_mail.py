@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_a_signal_to_another_workflow_returns_when_it_is_delivered() -> None:
     play = Play(order).start()
     assert play.last[0][2:5] == [1, "other", "approval"]
     assert play.feed(ev.SIGNAL_DELIVERED, 1).names == ["SignalSent"]
-    assert "'gone'" in play.feed(ev.SIGNAL_FAILED, 2, "it is closed").result
+    told = play.feed(ev.SIGNAL_FAILED, 2, "it is closed").result
+    assert told == "signal 'plain' to workflow 'gone' was not delivered: it is closed"
     play.check()
 
 
@@ -116,6 +118,18 @@ def test_a_query_looks_at_the_state_and_leaves_no_trace() -> None:
         asked.execution.query("nothing")
 
 
+def test_a_signal_that_nobody_received_keeps_its_sender() -> None:
+    """S3: by which its receiver knows it again if it is sent again (S2)."""
+
+    @aion.workflow
+    async def order() -> None:
+        await charge("a")
+
+    play = Play(order, known=[charge]).start().feed(ev.SIGNAL_RECEIVED, "approval", encode(True), ["w2", b"r2", 7], "request")
+    assert play.execution.unconsumed_signals() == [["approval", encode(True), ["w2", b"r2", 7]]]
+    play.execution.evict()
+
+
 @pytest.mark.parametrize("act", ["attributes", "continue", "patched"])
 def test_a_query_that_asks_for_something_is_refused(act: str) -> None:
     @aion.workflow
@@ -137,10 +151,73 @@ def test_a_query_that_asks_for_something_is_refused(act: str) -> None:
     if act == "patched":
         assert decode(play.execution.query("progress")) == 1
     else:
-        with pytest.raises(RuntimeError, match="query"):
+        asked = "a command" if act == "attributes" else "continue as new"
+        with pytest.raises(RuntimeError, match=f"a query or validator asked for {asked}:"):
             play.execution.query("progress")
     assert play.execution.take_outputs() == []
     play.complete(1, "x").check()
+
+
+@pytest.mark.parametrize(
+    ("serve", "what"),
+    [(lambda: progress.serve(lambda: 2), "a query's handler"), (lambda: readdress.serve(lambda place: 2), "an update's handler")],
+    ids=["query", "update"],
+)
+def test_a_query_that_serves_something_is_refused(serve: Any, what: str) -> None:
+    """K6: it would be served until the run leaves memory, and not any more when it is replayed."""
+
+    @aion.workflow
+    async def order() -> None:
+        progress.serve(lambda: 1)
+        aion.Query("serving", int).serve(lambda: serve() and 1)
+        await charge("a")
+
+    play = Play(order, known=[charge]).start()
+    with pytest.raises(RuntimeError, match=f"a query or validator asked for {what}: it can look"):
+        play.execution.query("serving")
+    assert decode(play.execution.query("progress")) == 1
+    assert play.feed(ev.UPDATE_ACCEPTED, "u1", "readdress", encode("home")).names == []
+    play.execution.evict()
+
+
+def test_a_query_that_steps_a_call_by_hand_is_told_that_it_cannot_wait() -> None:
+    """K6."""
+
+    @aion.workflow
+    async def order() -> None:
+        def answer() -> int:
+            call = charge("b")
+            try:
+                call.send(None)
+            finally:
+                call.close()
+            return 1
+
+        progress.serve(answer)
+        await charge("a")
+
+    play = Play(order, known=[charge]).start()
+    with pytest.raises(RuntimeError, match="queries and validators cannot wait"):
+        play.execution.query("progress")
+    play.complete(1, "x").check()
+
+
+def test_a_query_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """K6."""
+
+    @aion.workflow
+    async def order() -> None:
+        def answer() -> int:
+            durable.logger.warning("asked")
+            return 1
+
+        progress.serve(answer)
+        await charge("a")
+
+    play = Play(order, known=[charge]).start()
+    assert decode(play.execution.query("progress")) == 1
+    assert caplog.messages == []
+    play.execution.evict()
 
 
 def test_a_query_that_wakes_a_task_poisons_the_run() -> None:
