@@ -14,7 +14,7 @@ from typing import Any, get_origin
 from uuid import UUID
 
 from aion_trio.codec.misfit import Misfit, misfit
-from aion_trio.codec.narrow import is_deque, is_dict, is_list, is_mapping, is_sequence, is_set
+from aion_trio.codec.narrow import class_of, is_deque, is_dict, is_list, is_mapping, is_sequence, is_set
 from aion_trio.codec.plain import encode
 from aion_trio.codec.shapes import Shape, Shapes, readable
 from aion_trio.errors import UnsupportedTypeError
@@ -71,7 +71,7 @@ def _ordered(value: Any, data: Any) -> Any:
     JSON has no sets: pydantic lists their members in the order of their hashes, which differs from process to process (K1).
     The value itself is walked, since its set has the very order that the list has.
     """
-    if getattr(type(value), "__pydantic_root_model__", False):
+    if getattr(class_of(value), "__pydantic_root_model__", False):
         return _ordered(value.root, data)
     if (is_set(value) or is_sequence(value) or is_deque(value)) and is_list(data) and len(value) == len(data):
         items = [_ordered(part, item) for part, item in zip(value, data, strict=True)]
@@ -86,7 +86,7 @@ def _ordered(value: Any, data: Any) -> Any:
 
 def _fields_of(value: Any) -> Mapping[str, Any]:
     """What a model or a dataclass holds, in its order, by the names that it has in JSON."""
-    cls: Any = type(value)
+    cls = class_of(value)
     fields = getattr(cls, "__pydantic_fields__", None) or getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
     named = {getattr(field, "serialization_alias", None) or name: getattr(value, name, None) for name, field in fields.items()}
     return {**named, **(getattr(value, "__pydantic_extra__", None) or {})}
