@@ -121,6 +121,15 @@ def test_attributes_that_json_has_a_form_for_are_for_people_to_read() -> None:
     assert '"attributes": {"where": "Zürich", "share": 1.5, "more": {"a": [1, null, true]}, "": {}}' in line
 
 
+@pytest.mark.parametrize("field", ["run_id", "parent_run_id", "continued_run_id", "input_digest", "payload_digest"])
+def test_our_own_ids_and_digests_are_hexadecimal(field: str) -> None:
+    codes = [code for code, names in FIELD_NAMES.items() if field in names]
+    assert codes
+    for code in codes:
+        raw: Raw = [code, 0, *(b"\x01\xff" if name == field else None for name in FIELD_NAMES[code])]
+        assert json.loads(to_line("w", "n", 1, raw))[field] == "01ff"
+
+
 def test_a_digest_that_is_none_is_written_as_what_it_is() -> None:
     """J7: only damaged bytes hold one, and an export shows them."""
     assert json.loads(to_line("w", "n", 1, [*SCHEDULED[:5], None, *SCHEDULED[6:]]))["input_digest"] is None
