@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .scopes import CancelScope
 
-_PRUNE_ABOVE = 64
+_SPARE = 64
+"""How many entries the heap may hold besides two for each that counts."""
 
 
 class Alarms:
@@ -31,29 +32,27 @@ class Alarms:
 
     def set_timer(self, due_us: int, ordinal: int) -> int:
         """Note the timer `ordinal`; the number that is returned clears it."""
-        self._count = number = self._count + 1
-        self._owners[number] = ordinal
-        self._push(due_us, number)
-        return number
+        return self._note(due_us, ordinal)
 
     def set_deadline(self, due_us: int, scope: CancelScope) -> int:
         """Note the deadline of `scope`; the number that is returned clears it."""
-        self._count = number = self._count + 1
-        self._owners[number] = scope
+        number = self._note(due_us, scope)
         scopes = self._by_due.get(due_us)
         if scopes is None:
             self._by_due[due_us] = {number: scope}
         else:
             scopes[number] = scope
-        self._push(due_us, number)
         return number
 
-    def _push(self, due_us: int, number: int) -> None:
-        heap = self._heap
-        if len(heap) > _PRUNE_ABOVE and len(heap) > 2 * len(self._owners):
-            heap[:] = [entry for entry in heap if entry[1] in self._owners]
+    def _note(self, due_us: int, owner: CancelScope | int) -> int:
+        self._count = number = self._count + 1
+        heap, owners = self._heap, self._owners
+        owners[number] = owner
+        if len(heap) > _SPARE + 2 * len(owners):
+            heap[:] = [entry for entry in heap if entry[1] in owners]
             heapify(heap)
         heappush(heap, (due_us, number))
+        return number
 
     def clear_timer(self, number: int) -> None:
         """The timer is over; clearing twice is fine."""
@@ -88,7 +87,6 @@ class Alarms:
         return None
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._heap.clear()
+        """Forget everything: nothing in the heap counts any more."""
         self._owners.clear()
         self._by_due.clear()

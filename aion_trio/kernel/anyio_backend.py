@@ -131,8 +131,8 @@ def _call(func: Callable[..., Any], args: Sequence[Any]) -> Any:
     coro = func(*args)
     if not isinstance(coro, Coroutine):
         target: Any = func.func if isinstance(func, partial) else func
-        module = getattr(target, "__module__", None)
-        name = f"{module}.{getattr(target, '__qualname__', target)}" if module else getattr(target, "__qualname__", target)
+        module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", target)
+        name = f"{module}.{name}" if module else name
         raise TypeError(f"Expected {name}() to return a coroutine, but the return value ({coro!r}) is not a coroutine object")
     return coro  # pyright: ignore[reportUnknownVariableType]
 
