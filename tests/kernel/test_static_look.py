@@ -225,7 +225,7 @@ def test_what_is_no_function_is_not_looked_at() -> None:
 
 
 def test_a_look_is_quick() -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # whatever else the machine does
     for _ in range(20):
         list(problems(clean))
-    assert (time.perf_counter() - began) / 20 < 0.01
+    assert (time.process_time() - began) / 20 < 0.01
