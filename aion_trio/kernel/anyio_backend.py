@@ -248,7 +248,6 @@ def _refused(name: str) -> Any:
 def _refuse_the_rest() -> None:
     for name in sorted(AsyncBackend.__abstractmethods__ - Backend.__dict__.keys()):
         setattr(Backend, name, _refused(name))
-    Backend.__abstractmethods__ = frozenset()
 
 
 _refuse_the_rest()
