@@ -237,6 +237,14 @@ async def test_declarations_that_cannot_be_kept_are_refused() -> None:
         Child("a", 3)  # type: ignore[arg-type]
 
 
+async def test_a_mailbox_that_is_closed_serves_nobody() -> None:
+    box = Mailbox[int]()
+    box.close()
+    with pytest.raises(ValueError, match="the mailbox of 'a' is closed"):
+        async with open_supervisor(Child("a", forever, mailbox=box)):
+            pytest.fail("the body must not run")
+
+
 async def test_one_mailbox_belongs_to_one_child(autojump_clock: MockClock) -> None:
     box = Mailbox[int]()
     with pytest.raises(ValueError, match="belongs to supervisor/a"):

@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import Backoff, Budget, Exit, Mailbox, Node, open_directory
+from aion_trio.supervision import Backoff, Budget, Child, Directory, Exit, Mailbox, Node, open_directory, open_supervisor
 
 from .scenes import PROMPT, Recorder
 
@@ -280,3 +280,16 @@ async def test_an_actor_that_rests_shows_how_it_ended(autojump_clock: MockClock)
         assert isinstance(node.last_exit, Exit) and isinstance(node.last_exit.error, ValueError)
         assert (node.last_exit.path, node.last_exit.how, node.last_exit.at, node.last_exit.ran_for) == ("d/k", "raised", 2, 2)
         assert (node.state, node.runs, node.up_for) == ("waiting", 1, 0)
+
+
+async def test_the_picture_of_a_directory_in_a_child(autojump_clock: MockClock) -> None:
+    """It has the place of the child that opened it."""
+
+    async def runs(*, task_status: trio.TaskStatus[Directory[str, int]]) -> None:
+        async with open_directory(reads, name="of no matter") as directory:
+            task_status.started(directory)
+            await trio.sleep_forever()
+
+    async with open_supervisor(Child("runs", runs), name="engine") as supervisor:
+        assert supervisor["runs"].snapshot() == Node("engine/runs", "runs", "directory", "running", runs=1)
+        supervisor.stop()
