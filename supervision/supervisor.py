@@ -200,7 +200,4 @@ async def supervise(
         if others:
             raise
     if alone is not None:  # raised out here, or it would have the group as its context, which it is in itself: a circle
-        try:
-            raise alone
-        finally:
-            del alone
+        raise alone

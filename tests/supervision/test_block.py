@@ -203,6 +203,13 @@ async def test_an_empty_supervisor_lives_as_long_as_its_body(autojump_clock: Moc
         supervisor.stop()
 
 
+async def test_an_empty_supervisor_can_be_stopped(autojump_clock: MockClock) -> None:
+    async with open_supervisor() as supervisor:
+        supervisor.stop()
+        await supervisor.stopped()
+        assert supervisor.snapshot().state == "done"
+
+
 async def test_a_stop_in_the_middle_of_a_start_does_not_wait_for_it(autojump_clock: MockClock) -> None:
     async def never_ready(*, task_status: trio.TaskStatus[None]) -> None:
         await trio.sleep_forever()
