@@ -28,6 +28,7 @@ from aion_trio.supervision import (
 from .scenes import PROMPT, Recorder, failing, forever
 
 AT_ONCE = Backoff(initial=0, maximum=0)
+SLOW = Backoff(initial=3, maximum=3, jitter=0)
 
 
 def tidy(seconds: float) -> Callable[..., Awaitable[None]]:
@@ -45,6 +46,13 @@ def tidy(seconds: float) -> Callable[..., Awaitable[None]]:
 
 
 # A stop in the middle of a restart.
+
+
+async def test_who_rests_when_the_stop_comes_is_done(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", failing(1), backoff=SLOW), budget=Budget(9, 99.0), instruments=[]) as supervisor:
+        await trio.sleep(1)
+        supervisor.stop()
+    assert (supervisor.handle("a").state, supervisor.handle("a").runs, trio.current_time()) == ("done", 1, 1)
 
 
 async def test_what_fails_after_a_stop_that_meets_a_restart_goes_up(autojump_clock: MockClock) -> None:
@@ -176,7 +184,92 @@ async def test_a_cancelled_block_names_an_actor_that_does_not_end(autojump_clock
     assert [(name, waited) for name, waited, _ in recorder.of("unresponsive")] == [("k", 2)]
 
 
+# An interrupt, which goes up as soon as the body has left.
+
+
+async def interrupted(*, task_status: trio.TaskStatus[None]) -> None:
+    task_status.started()
+    await trio.sleep(1)
+    raise KeyboardInterrupt
+
+
+async def leaves_slowly() -> None:
+    """A body."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(5)
+
+
+async def test_nobody_is_run_again_while_the_body_leaves(autojump_clock: MockClock) -> None:
+    """What fails in the meantime is told, and finds no answer any more."""
+    recorder = Recorder()
+    children = [Child("k", interrupted), Child("a", failing(1, after=2), backoff=AT_ONCE), Child("b", failing(1, after=0.5), backoff=SLOW)]
+    with pytest.RaisesGroup(KeyboardInterrupt):
+        async with open_supervisor(*children, instruments=[recorder], budget=Budget(9, 99.0)):
+            await leaves_slowly()
+    assert recorder.of("exited") == [("b", "raised"), ("k", "raised"), ("a", "raised")]
+    assert recorder.of("restarting") == [("b", 1)] and [run for _, run in recorder.of("started")] == [1, 1, 1]
+    assert trio.current_time() == 6
+
+
+async def test_nobody_waits_for_a_start_while_the_body_leaves(autojump_clock: MockClock) -> None:
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(4)
+        task_status.started()
+
+    refused_at: list[float] = []
+
+    async def add(supervisor: Supervisor) -> None:
+        with pytest.raises(ActorStopped, match="is stopping"):
+            await supervisor.add(Child("slow", slow))
+        refused_at.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        with pytest.RaisesGroup(KeyboardInterrupt):
+            async with open_supervisor(Child("k", interrupted), instruments=[]) as supervisor:
+                nursery.start_soon(add, supervisor)
+                await leaves_slowly()
+    assert refused_at == [1] and trio.current_time() == 6
+
+
 # Orders.
+
+
+async def test_an_addition_beside_one_that_rests_waits_for_nobody(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", failing(1), backoff=SLOW), budget=Budget(9, 99.0), instruments=[]) as supervisor:
+        await trio.sleep(1)
+        assert supervisor.handle("a").state == "waiting"
+        await supervisor.add(Child("b", forever))
+        assert trio.current_time() == 1
+        supervisor.stop()
+
+
+async def fails_to_clean_up(*, task_status: trio.TaskStatus[None]) -> None:
+    task_status.started()
+    try:
+        await trio.sleep_forever()
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(2)
+        raise OSError("while cleaning up")
+
+
+async def test_how_a_removed_child_failed_is_told_to_who_removed_it(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", fails_to_clean_up), instruments=[]) as supervisor:
+        exit = await supervisor.remove("a")
+        assert exit is not None and (exit.how, str(exit.error)) == ("raised", "while cleaning up")
+        await trio.sleep(1)
+        supervisor.stop()
+
+
+async def test_and_to_all_if_a_stop_has_begun_meanwhile(autojump_clock: MockClock) -> None:
+    with pytest.RaisesGroup(pytest.RaisesGroup(OSError)):
+        async with open_supervisor(Child("a", fails_to_clean_up), instruments=[]) as supervisor, trio.open_nursery() as nursery:
+            nursery.start_soon(supervisor.remove, "a")
+            await trio.sleep(1)
+            supervisor.stop()
 
 
 async def test_an_order_that_waits_behind_another_is_done_though_the_body_has_left(autojump_clock: MockClock) -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Child, Exit, Mailbox, linked, open_supervisor, watch
+from aion_trio.supervision import ActorStopped, Child, Exit, Mailbox, linked, open_directory, open_supervisor, watch
 
 from .scenes import PROMPT, Length, failing, forever, measure
 
@@ -66,6 +66,18 @@ async def test_who_is_cancelled_already_sends_nothing() -> None:
         await box.address.ask(Length("asked"))
     assert scope.cancelled_caught
     assert (box.queued, box.statistics().peak) == (0, 0)
+
+
+async def test_who_is_cancelled_already_wakes_no_keyed_actor() -> None:
+    async def activate(key: str, mailbox: Mailbox[Length]) -> None:
+        await measure(mailbox)
+
+    async with open_directory(activate) as directory:
+        for act in (directory.send, directory.ask):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await act("k", Length("x"))
+            assert scope.cancelled_caught and len(directory) == 0
 
 
 async def test_a_request_that_was_refused_can_be_asked_elsewhere(autojump_clock: MockClock) -> None:

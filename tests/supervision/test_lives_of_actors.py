@@ -91,6 +91,20 @@ async def test_a_row_is_remembered_over_the_longest_back_off(autojump_clock: Moc
     assert recorder.of("restarting") == [("k", 1), ("k", 2), ("k", 3)]
 
 
+async def test_the_chance_of_a_back_off_is_the_one_that_was_given(autojump_clock: MockClock) -> None:
+    told: list[tuple[str, float, int]] = []
+
+    class Restarts(Instrument):
+        def child_restarting(self, path: str, delay: float, streak: int) -> None:
+            told.append((path, delay, streak))
+
+    options: dict[str, Any] = {"instruments": [Restarts()], "random": Latest(), "budget": AMPLE}
+    async with open_directory(lasting(1, 1), backoff=Backoff(initial=1, maximum=3, jitter=0.25), **options) as directory:
+        await directory.send("k", "begin")
+        await trio.sleep(10)
+    assert told == [("directory/k", 1.25, 1), ("directory/k", 2.5, 2)]
+
+
 @pytest.mark.parametrize(("seconds", "streaks"), [(9, [1, 2]), (10, [1, 1]), (11, [1, 1])])
 async def test_a_run_that_lasted_long_enough_breaks_the_row(autojump_clock: MockClock, seconds: float, streaks: list[int]) -> None:
     recorder = Recorder()
