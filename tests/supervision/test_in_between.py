@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -287,6 +288,97 @@ async def test_an_order_that_waits_behind_another_is_done_though_the_body_has_le
             nursery.start_soon(later, 1, partial(supervisor.remove, "a"))
             nursery.start_soon(later, 2, partial(supervisor.add, Child("b", brief)))
     assert added[1] == "brief" and trio.current_time() == 3
+
+
+@pytest.mark.parametrize("attempt", range(10))  # Trio tosses a coin for who comes first
+async def test_an_addition_that_is_cancelled_as_the_child_starts_is_undone_and_hurts_no_other(
+    autojump_clock: MockClock, attempt: int
+) -> None:
+    scope = trio.CancelScope()
+
+    async def ready(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        scope.cancel()
+        await trio.sleep_forever()
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(1)
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def adds() -> None:
+        with scope:
+            await supervisor.add(Child("a", ready))
+
+    async with open_supervisor() as supervisor:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(adds)
+            await trio.lowlevel.checkpoint()
+            nursery.start_soon(supervisor.add, Child("b", slow))
+        assert scope.cancelled_caught and list(supervisor) == ["b"]
+        supervisor.stop()
+
+
+async def test_a_restart_goes_on_when_who_asked_for_it_has_gone_away(autojump_clock: MockClock) -> None:
+    recorder = Recorder()
+
+    async def slow(*, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep(2)
+        task_status.started()
+        await trio.sleep_forever()
+
+    async with open_supervisor(Child("a", slow), instruments=[recorder]) as supervisor:
+        with trio.move_on_after(1):
+            await supervisor.restart("a")
+        assert supervisor.handle("a").state == "starting"
+        await trio.sleep(2)
+        assert supervisor.handle("a").state == "running"
+        supervisor.stop()
+    assert recorder.of("started") == [("a", 1), ("a", 2)]
+
+
+async def test_a_stop_in_the_middle_of_a_restart_by_hand_leaves_the_child_down(autojump_clock: MockClock) -> None:
+    async def restart() -> None:
+        with pytest.raises(ActorStopped, match="supervisor is stopping"):
+            await supervisor.restart("a")
+
+    async with open_supervisor(Child("a", tidy(2)), instruments=[]) as supervisor, trio.open_nursery() as nursery:
+        nursery.start_soon(restart)
+        await trio.sleep(1)
+        supervisor.stop()
+    assert (supervisor.handle("a").runs, trio.current_time()) == (1, 2)
+
+
+async def test_of_two_additions_at_once_a_stop_leaves_the_second_unbegun(autojump_clock: MockClock) -> None:
+    begun: list[str] = []
+
+    async def slow(name: str, *, task_status: trio.TaskStatus[None]) -> None:
+        begun.append(name)
+        await trio.sleep_forever()
+
+    async def add(name: str) -> None:
+        with pytest.raises(ActorStopped, match=r"supervisor (is stopping|has stopped)"):
+            await supervisor.add(Child(name, slow, (name,)))
+
+    async with open_supervisor() as supervisor, trio.open_nursery() as nursery:
+        for name in "ab":
+            nursery.start_soon(add, name)
+        await wait_all_tasks_blocked()
+        supervisor.stop()
+    assert len(begun) == 1
+
+
+async def test_a_removal_waits_for_no_group(autojump_clock: MockClock) -> None:
+    """Nor does a restart by hand; only who is added has to find those before it up."""
+    children = [Child("a", failing(1), backoff=SLOW), Child("b", forever), Child("c", forever)]
+    options: dict[str, Any] = {"strategy": Strategy.ONE_FOR_ALL, "budget": Budget(9, 99.0), "instruments": []}
+    async with open_supervisor(*children, **options) as supervisor:
+        await trio.sleep(1)
+        assert [supervisor.handle(name).state for name in "abc"] == ["waiting"] * 3
+        await supervisor.remove("b")
+        await supervisor.restart("c")
+        assert trio.current_time() == 1 and supervisor.handle("c").state == "running"
+        supervisor.stop()
 
 
 async def test_a_wrong_name_is_told_at_once_though_the_supervisor_is_busy(autojump_clock: MockClock) -> None:

@@ -48,6 +48,31 @@ async def test_the_statistics_of_a_mailbox() -> None:
     box.close()
     assert box.statistics() == MailboxStatistics(queued=1, urgent=0, peak=3, capacity=2, senders_waiting=0, received=3, closed=True)
     assert box.received == 3
+    assert box.bury() == [4]
+
+
+def test_the_peak_counts_what_is_patient_too() -> None:
+    box = Mailbox[int]()
+    peaks: list[int] = []
+    for number in range(3):
+        box.address.send_nowait(number)
+        peaks.append(box.statistics().peak)
+    box.receive_nowait()
+    box.address.send_nowait(3)
+    assert (peaks, box.statistics().peak) == ([1, 2, 3], 3)
+
+
+async def test_a_place_in_the_urgent_lane_is_no_room_for_those_who_wait() -> None:
+    box = Mailbox[int](1)
+    box.address.send_nowait(1)
+    for number in (-1, -2):
+        box.address.send_nowait(number, urgent=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(box.address.send, 2)
+        await wait_all_tasks_blocked()
+        assert box.receive_nowait(lambda number: number == -2) == -2
+        assert (box.queued, box.statistics().senders_waiting) == (2, 1)
+        assert [await box.receive() for _ in range(3)] == [-1, 1, 2]
 
 
 def test_an_address_is_the_same_whenever_it_is_asked_for() -> None:
@@ -164,6 +189,43 @@ async def test_an_actor_that_has_left_off_waiting_is_not_idle(autojump_clock: Mo
     assert got == [1, 2]
 
 
+async def test_to_look_for_mail_without_waiting_is_not_to_be_idle(autojump_clock: MockClock) -> None:
+    """Though there are too many, and this one could go."""
+    looked: list[str] = []
+
+    async def looks(key: str, mailbox: Mailbox[int]) -> None:
+        await mailbox.receive()
+        with trio.move_on_after(0):
+            await mailbox.receive()
+        await trio.sleep(1)
+        looked.append(f"{key} got {await mailbox.receive()}")
+
+    async with open_directory(looks, limit=1, grace=100, instruments=[]) as directory:
+        for number in range(2):
+            for key in "ab":
+                await directory.send(key, number)
+            await wait_all_tasks_blocked()
+    assert sorted(looked) == ["a got 1", "b got 1"]
+
+
+async def test_to_be_let_go_at_once_is_a_checkpoint(autojump_clock: MockClock) -> None:
+    ended: list[str] = []
+
+    async def reads(key: str, mailbox: Mailbox[int]) -> None:
+        await mailbox.receive()
+        if key == "busy":
+            await trio.sleep(5)
+        with assert_checkpoints(), pytest.raises(trio.EndOfChannel):
+            await mailbox.receive()
+        ended.append(key)
+
+    async with open_directory(reads, limit=1, instruments=[]) as directory:
+        for key in ("busy", "idle"):
+            await directory.send(key, 1)
+        await trio.sleep(1)
+        assert ended == ["idle"]
+
+
 async def test_over_the_limit_who_becomes_idle_is_the_one_that_goes(autojump_clock: MockClock) -> None:
     """If it is the only one: it is closed in the moment in which it would wait."""
     ended: list[str] = []
@@ -201,6 +263,10 @@ async def test_closing_twice_changes_nothing() -> None:
         await wait_all_tasks_blocked()
         assert refused == ["sender"]
     assert box.bury() == [1] and box.bury() == []
+    box = Mailbox[int]()
+    box.address.send_nowait(1)
+    box.address.send_nowait(2, urgent=True)
+    assert box.bury() == [2, 1] and box.bury() == [] and box.queued == 0
     for urgent in (False, True):
         with pytest.raises(ActorStopped, match="accepts no more messages"):
             box.address.send_nowait(3, urgent=urgent)

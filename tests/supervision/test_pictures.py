@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aion_trio.supervision import AskCycle, Child, Exit, GaveUp, Instrument, Mailbox, Node, StartFailed, open_supervisor, render
+from aion_trio.supervision import AskCycle, Child, Exit, GaveUp, Instrument, Mailbox, Node, StartFailed, open_supervisor, render, supervise
 
 from .scenes import PROMPT, Recorder, failing, forever
 
@@ -55,6 +55,17 @@ async def test_the_picture_of_a_supervisor(autojump_clock: MockClock) -> None:
         b = Node("s/b", "b", "child", "running", runs=1, up_for=1.05)
         assert picture == Node("s", "s", "supervisor", "running", runs=1, up_for=1.05, children=(a, b))
         assert exit is not None and (exit.path, exit.how, exit.at, exit.ran_for) == ("s/a", "raised", 1, 1)
+        supervisor.stop()
+
+
+async def test_the_picture_of_a_supervisor_in_a_child(autojump_clock: MockClock) -> None:
+    """It has the place of the child that opened it."""
+    async with open_supervisor(name="s", instruments=[]) as supervisor:
+        await trio.sleep(1)
+        await supervisor.add(Child("team", supervise, (Child("a", forever),)))
+        await trio.sleep(2)
+        a = Node("s/team/a", "a", "child", "running", runs=1, up_for=2)
+        assert supervisor["team"].snapshot() == Node("s/team", "team", "supervisor", "running", runs=1, up_for=2, children=(a,))
         supervisor.stop()
 
 
