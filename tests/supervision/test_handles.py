@@ -84,6 +84,25 @@ async def test_there_is_no_link_to_a_run_that_is_not_up(autojump_clock: MockCloc
                 pytest.fail("the block must not be entered")
 
 
+async def test_a_run_that_is_being_stopped_can_still_be_linked_to(autojump_clock: MockClock) -> None:
+    async def tidy(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)
+
+    async with open_supervisor(Child("a", tidy)) as supervisor:
+        supervisor.stop()
+        await trio.sleep(1)
+        assert supervisor.handle("a").state == "stopping"
+        with pytest.raises(LinkBroken, match="supervisor/a has stopped"):
+            with linked(supervisor.handle("a")):
+                await trio.sleep_forever()
+        assert trio.current_time() == 3
+
+
 async def test_a_handle_knows_the_address(autojump_clock: MockClock) -> None:
     box = Mailbox[int]()
     async with open_supervisor(Child("a", forever, mailbox=box), Child("b", forever)) as supervisor:

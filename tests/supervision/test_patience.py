@@ -6,18 +6,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from aion_trio.supervision import Child, Mailbox, open_directory, open_supervisor
 
 from .scenes import Recorder
+
+BEFORE = 10  # seconds until the stop
 
 
 def hanging(seconds: float) -> Callable[..., Awaitable[None]]:
     async def child(*, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
         with trio.CancelScope(shield=True):
-            await trio.sleep(seconds)
+            await trio.sleep(BEFORE + seconds)
 
     return child
 
@@ -32,6 +34,7 @@ async def test_one_that_does_not_end_is_named_at_every_shutdown_but_once_a_secon
     recorder = Recorder()
     child = Child("w", hanging(lasts), shutdown=shutdown)
     async with open_supervisor(child, instruments=[recorder]) as supervisor:
+        await trio.sleep(BEFORE)
         supervisor.stop()
     assert [waited for _, waited, _ in recorder.of("unresponsive")] == told
 
@@ -39,6 +42,7 @@ async def test_one_that_does_not_end_is_named_at_every_shutdown_but_once_a_secon
 async def test_one_that_ends_in_time_is_not_named(autojump_clock: MockClock) -> None:
     recorder = Recorder()
     async with open_supervisor(Child("w", hanging(1), shutdown=2), instruments=[recorder]) as supervisor:
+        await trio.sleep(BEFORE)
         supervisor.stop()
     assert recorder.of("unresponsive") == []
 
@@ -49,11 +53,11 @@ async def test_so_it_is_with_keyed_actors(autojump_clock: MockClock, grace: floa
 
     async def wedged(key: str, mailbox: Mailbox[int]) -> None:
         with trio.CancelScope(shield=True):
-            await trio.sleep(grace + 3.5)
+            await trio.sleep(BEFORE + grace + 3.5)
 
     async with open_directory(wedged, grace=grace, instruments=[recorder]) as directory:
         await directory.send("k", 1)
-        await wait_all_tasks_blocked()
+        await trio.sleep(BEFORE)
     assert [waited for _, waited, _ in recorder.of("unresponsive")] == told
 
 

@@ -21,7 +21,7 @@ def test_a_tree_to_the_letter() -> None:
     failed, ended = Exit("a", "raised", ValueError("no"), 1, 1), Exit("a", "stopped", None, 1, 1)
     first = Node("t/a", "a", "supervisor", "running", 1, 2.04, 0, None, tuple(leaf(name) for name in "uvwxyz"))
     second = Node("t/b", "b", "child", "waiting", 2, 0.0, 1, failed, (leaf("w"), leaf("v")))
-    third = Node("t/c", "c", "child", "done", 3, 0.0, 0, ended)
+    third = Node("t/c", "c", "child", "done", 3, 0.0, 0, ended, (leaf("w"),))
     assert render(Node("t", "t", "supervisor", "running", 1, 12.34, 0, None, (first, second, third)), most=4).splitlines() == [
         "t  running  for 12.3 s",
         "├─ a  running  for 2.0 s",
@@ -34,6 +34,7 @@ def test_a_tree_to_the_letter() -> None:
         "│  ├─ w  running",
         "│  └─ v  running",
         "└─ c  done  run 3  last stopped",
+        "   └─ w  running",
     ]
 
 

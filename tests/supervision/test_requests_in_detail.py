@@ -82,7 +82,33 @@ async def test_what_is_answered_or_given_up_leaves_nothing_with_the_actor() -> N
                 nursery.start_soon(box.address.ask, Length("given up"))
                 await box.receive()
                 scope.cancel()
+    request = Length("sent when it was given up")
+    with trio.move_on_after(0.001):
+        await box.address.ask(request)
+    box.address.send_nowait(request)
+    assert await box.receive() is request
+    del request
     assert slips() == before
+
+
+async def test_nor_with_the_one_who_asked(autojump_clock: MockClock) -> None:
+    box = Mailbox[Length]()
+
+    async def answers(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        while True:
+            (await box.receive()).reply(4)
+
+    async def asks(*, task_status: trio.TaskStatus[int]) -> None:
+        task_status.started(await box.address.ask(Length("four")))
+        await trio.sleep_forever()
+
+    before = slips()
+    async with open_supervisor(Child("answers", answers, mailbox=box, shutdown=0), Child("asks", asks)) as supervisor:
+        assert supervisor["asks"] == 4
+        await trio.sleep(1)
+        assert slips() == before
+        supervisor.stop()
 
 
 async def test_of_two_in_hand_the_one_that_is_not_answered_is_told_of(autojump_clock: MockClock) -> None:
