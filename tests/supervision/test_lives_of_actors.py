@@ -145,6 +145,20 @@ async def test_who_is_told_of_failures_and_fails_is_logged(autojump_clock: MockC
 # Letting go and taking back.
 
 
+async def test_where_nothing_is_said(autojump_clock: MockClock) -> None:
+    """Sixty-four messages, and a minute."""
+    async with open_directory(reads) as directory:
+        assert directory.path == "directory"
+        for number in range(64):
+            directory.send_nowait("k", number)
+        with pytest.raises(trio.WouldBlock):
+            directory.send_nowait("k", 64)
+        await trio.sleep(59.5)
+        assert len(directory) == 1
+        await trio.sleep(1)
+        assert len(directory) == 0
+
+
 async def test_an_actor_that_is_written_to_while_it_closes_is_one_that_runs(autojump_clock: MockClock) -> None:
     async with open_directory(lingers, idle_after=1, grace=100) as directory:
 
