@@ -48,8 +48,8 @@ class Cell:
         self.scope = trio.CancelScope(shield=True)
         self.closing = False  # its mailbox was closed because it was idle, and nobody has written since
         self.resting = False  # it waits for its back-off
-        self.since = 0.0  # idle since
-        self.up_since = 0.0
+        self.since: float  # idle since
+        self.up_since: float
         self.runs = 0
         self.exit: Exit | None = None
         self.task: trio.lowlevel.Task | None = None
@@ -108,9 +108,6 @@ class Cell:
             if mailbox.queued and mailbox.received == received:
                 raise RuntimeError(f"{self.path} returned without receiving any of its {mailbox.queued} messages")
             how = "returned"
-        except trio.Cancelled:
-            how = "stopped"
-            raise
         except BaseException as exc:
             error = _without_cancellation(exc)
             if error is None:
@@ -157,7 +154,7 @@ class Cell:
             kind="actor",
             state=state,
             runs=self.runs,
-            up_for=0.0 if self.resting else now - self.up_since,
+            up_for=now - self.up_since if self.runs and not self.resting else 0.0,
             queued=self.mailbox.queued,
             last_exit=self.exit,
             children=tuple(node for each in self._inner or () for node in each.snapshot().children),
@@ -165,12 +162,14 @@ class Cell:
 
 
 def _without_cancellation(exc: BaseException) -> BaseException | None:
-    """What the actor failed with.
+    """What the actor failed with, if it did.
 
     Beside a cancellation a nursery may raise what failed in its clean-up. The scope would take the cancellation out of the group and let
     the rest leave the directory; it comes again at the next checkpoint, so it is not lost.
     """
-    return exc.split(trio.Cancelled)[1] if _is_group(exc) else exc
+    if _is_group(exc):
+        return exc.split(trio.Cancelled)[1]
+    return None if isinstance(exc, trio.Cancelled) else exc
 
 
 def _is_group(exc: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:

@@ -85,7 +85,7 @@ class Control:
 
     async def _look_after(self) -> None:
         crew = self.crew
-        while not crew.stop_asked and (crew.doomed or self._more_to_come()):
+        while not crew.stop_asked and self._more_to_come():
             await crew.news()
             while crew.ends and not crew.halted:
                 slot = next(iter(crew.ends))

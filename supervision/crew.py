@@ -116,7 +116,6 @@ class Crew:
         self.nursery.start_soon(self._live, slot, run, name=slot.path)
         with trio.CancelScope() as self._starting:
             await run.settled.wait()
-        self._starting = None
         if run.up:
             self.instruments.tell(lambda each: each.child_started(slot.path, slot.runs))
         return run.up
@@ -143,7 +142,6 @@ class Crew:
         if drain and self._drains and run.up and slot.child.shutdown > 0:
             with trio.move_on_after(slot.child.shutdown) as self._draining:
                 await slot.drain(run)
-            self._draining = None
         run.scope.cancel()
         await self._await_end(slot, run)
 

@@ -213,11 +213,10 @@ class Mailbox(Generic[T]):
 
     async def _wait(self, *, idle: bool) -> None:
         """Sleep until something is sent or the mailbox is closed."""
-        if idle and self.owner is not None and not self.queued:
+        if idle and self.owner is not None:
             self._idle, self._normal = self.owner, None
             self.owner.idled()
             if self.closed:  # the owner used the occasion
-                self._idle = None
                 return await cancel_shielded_checkpoint()
         self._reader = current_task()
         await wait_task_rescheduled(self._abort)

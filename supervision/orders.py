@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import trio
 from outcome import Error, Outcome, Value
+from trio.lowlevel import Abort, checkpoint, current_task, enable_ki_protection, reschedule, wait_task_rescheduled
 
 from .crew import Crew
 from .errors import ActorStopped, StartFailed
@@ -20,10 +20,14 @@ class Order:
     def __init__(self, work: Callable[[Order], Awaitable[Any]], *, adds: bool) -> None:
         self.work = work
         self.adds = adds  # a child, which is to find those before it up
-        self.done = trio.Event()
-        self.outcome: Outcome[Any] | None = None
         self.begun = False
         self.abandoned = False
+        self._task = current_task()
+
+    def settle(self, outcome: Outcome[Any]) -> None:
+        """Let the task that waits go on with ``outcome``."""
+        if not self.abandoned:
+            reschedule(self._task, outcome)
 
 
 class Orders:
@@ -51,22 +55,22 @@ class Orders:
         """Stop the child called ``name`` if it is up, and start it; this spends no budget and concerns no sibling."""
         return await self._ask_for(lambda _: self._restart(name))
 
+    @enable_ki_protection
     async def _ask_for(self, work: Callable[[Order], Awaitable[Any]], *, adds: bool = False) -> Any:
         if self._crew.stop_asked:
-            await trio.lowlevel.checkpoint()
+            await checkpoint()
             raise ActorStopped(f"{self._crew.path} is stopping")
         order = Order(work, adds=adds)
         self._waiting.append(order)
         self._crew.wake()
-        try:
-            await order.done.wait()
-        except BaseException:
+
+        def abort(_: object) -> Abort:  # in the moment of the cancellation, or the loop might be done before this task hears of it
             order.abandoned = True
             if order.begun and order.adds:
                 self._crew.cut_start()
-            raise
-        assert order.outcome is not None
-        return order.outcome.unwrap()
+            return Abort.SUCCEEDED
+
+        return await wait_task_rescheduled(abort)
 
     # What the loop calls.
 
@@ -81,18 +85,17 @@ class Orders:
         if order.abandoned:
             return
         order.begun = True
+        outcome: Outcome[Any]
         try:
-            order.outcome = Value(await order.work(order))
+            outcome = Value(await order.work(order))
         except Exception as exc:
-            order.outcome = Error(exc)
-        order.done.set()
+            outcome = Error(exc)
+        order.settle(outcome)
 
     def refuse(self) -> None:
         """There is nobody any more to carry out what waits."""
         for order in self._waiting:
-            order.outcome = Error(ActorStopped(f"{self._crew.path} has stopped"))
-            order.done.set()
-        self._waiting.clear()
+            order.settle(Error(ActorStopped(f"{self._crew.path} has stopped")))
 
     async def _add(self, child: Child, order: Order) -> Any:
         slot = self._crew.declare(child)

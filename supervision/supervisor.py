@@ -69,9 +69,7 @@ class Supervisor:
     def _state(self) -> str:
         if self._control.finished.is_set():
             return "done"
-        if self._crew.stop_asked:
-            return "stopping"
-        return "running" if self._control.ready.is_set() else "starting"
+        return "stopping" if self._crew.stop_asked else "running"
 
     def stop(self) -> None:
         """Ask for an orderly end: the children in reverse order, each given its ``shutdown`` to empty its mailbox."""
@@ -200,7 +198,4 @@ async def supervise(
         if others:
             raise
     if alone is not None:  # raised out here, or it would have the group as its context, which it is in itself: a circle
-        try:
-            raise alone
-        finally:
-            del alone
+        raise alone

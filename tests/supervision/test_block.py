@@ -77,6 +77,14 @@ async def test_leaving_waits_for_the_children(autojump_clock: MockClock) -> None
     assert trio.current_time() == pytest.approx(7)
 
 
+async def test_the_body_goes_on_after_an_orderly_stop(autojump_clock: MockClock) -> None:
+    async with open_supervisor(Child("a", forever)) as supervisor:
+        supervisor.stop()
+        await supervisor.stopped()
+        await trio.sleep(3)
+    assert trio.current_time() == 3
+
+
 async def test_a_stop_drains_mailboxes_within_their_time(autojump_clock: MockClock) -> None:
     box = Mailbox[int](100)
     recorder = Recorder()
@@ -195,6 +203,13 @@ async def test_an_empty_supervisor_lives_as_long_as_its_body(autojump_clock: Moc
         supervisor.stop()
 
 
+async def test_an_empty_supervisor_can_be_stopped(autojump_clock: MockClock) -> None:
+    async with open_supervisor() as supervisor:
+        supervisor.stop()
+        await supervisor.stopped()
+        assert supervisor.snapshot().state == "done"
+
+
 async def test_a_stop_in_the_middle_of_a_start_does_not_wait_for_it(autojump_clock: MockClock) -> None:
     async def never_ready(*, task_status: trio.TaskStatus[None]) -> None:
         await trio.sleep_forever()
@@ -204,6 +219,20 @@ async def test_a_stop_in_the_middle_of_a_start_does_not_wait_for_it(autojump_clo
             async with open_supervisor(Child("never", never_ready)):
                 pytest.fail("the body must not run")
     assert trio.current_time() == pytest.approx(3)
+
+
+async def test_one_who_ends_unready_because_it_is_stopped_has_not_failed(autojump_clock: MockClock) -> None:
+    recorder = Recorder()
+
+    async def gives_up(*, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(2)
+
+    with trio.move_on_after(1) as scope:
+        async with open_supervisor(Child("a", gives_up), instruments=[recorder]):
+            pytest.fail("the body must not run")
+    assert scope.cancelled_caught and trio.current_time() == 2
+    assert recorder.of("exited") == [("a", "returned")]
 
 
 async def test_a_refused_declaration_leaves_the_mailboxes_of_the_others_free(autojump_clock: MockClock) -> None:
@@ -235,6 +264,14 @@ async def test_declarations_that_cannot_be_kept_are_refused() -> None:
         Child("a", forever, shutdown=-1)
     with pytest.raises(TypeError, match="child 'a': expected an async function that takes task_status, found 3"):
         Child("a", 3)  # type: ignore[arg-type]
+
+
+async def test_a_mailbox_that_is_closed_serves_nobody() -> None:
+    box = Mailbox[int]()
+    box.close()
+    with pytest.raises(ValueError, match="the mailbox of 'a' is closed"):
+        async with open_supervisor(Child("a", forever, mailbox=box)):
+            pytest.fail("the body must not run")
 
 
 async def test_one_mailbox_belongs_to_one_child(autojump_clock: MockClock) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Child, LinkBroken, Mailbox, Restart, linked, open_supervisor, watch
+from aion_trio.supervision import ActorStopped, Child, Handle, LinkBroken, Mailbox, Restart, linked, open_supervisor, watch
 
 from .scenes import PROMPT, failing, forever
 
@@ -82,6 +84,25 @@ async def test_there_is_no_link_to_a_run_that_is_not_up(autojump_clock: MockCloc
                 pytest.fail("the block must not be entered")
 
 
+async def test_a_run_that_is_being_stopped_can_still_be_linked_to(autojump_clock: MockClock) -> None:
+    async def tidy(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)
+
+    async with open_supervisor(Child("a", tidy)) as supervisor:
+        supervisor.stop()
+        await trio.sleep(1)
+        assert supervisor.handle("a").state == "stopping"
+        with pytest.raises(LinkBroken, match="supervisor/a has stopped"):
+            with linked(supervisor.handle("a")):
+                await trio.sleep_forever()
+        assert trio.current_time() == 3
+
+
 async def test_a_handle_knows_the_address(autojump_clock: MockClock) -> None:
     box = Mailbox[int]()
     async with open_supervisor(Child("a", forever, mailbox=box), Child("b", forever)) as supervisor:
@@ -90,6 +111,33 @@ async def test_a_handle_knows_the_address(autojump_clock: MockClock) -> None:
         with pytest.raises(LookupError, match="has no mailbox"):
             _ = supervisor.handle("b").address
         supervisor.stop()
+
+
+async def test_what_is_known_of_a_child_before_it_has_started(autojump_clock: MockClock) -> None:
+    async def slow(*, task_status: trio.TaskStatus[str]) -> None:
+        await trio.sleep(1)
+        task_status.started("ready")
+        await trio.sleep_forever()
+
+    seen: list[tuple[Any, ...]] = []
+
+    async def look(handle: Handle) -> None:
+        for _ in range(2):
+            seen.append((handle.path, handle.state, handle.value, handle.runs, handle.last_exit))
+            await trio.sleep(1.5)
+
+    async def team(*, task_status: trio.TaskStatus[None]) -> None:
+        async with open_supervisor() as inner, trio.open_nursery() as nursery:
+            task_status.started()
+            nursery.start_soon(inner.add, Child("slow", slow))
+            await wait_all_tasks_blocked()
+            nursery.start_soon(look, inner.handle("slow"))
+            await trio.sleep(3)
+            inner.stop()
+
+    async with open_supervisor(Child("team", team)):
+        pass
+    assert seen == [("supervisor/team/slow", "starting", None, 1, None), ("supervisor/team/slow", "running", "ready", 1, None)]
 
 
 async def test_a_child_that_its_supervisor_never_came_to_has_no_end_and_no_link(autojump_clock: MockClock) -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import ActorStopped, Child, Exit, Mailbox, linked, open_supervisor, watch
+from aion_trio.supervision import ActorStopped, Child, Exit, Mailbox, linked, open_directory, open_supervisor, watch
 
 from .scenes import PROMPT, Length, failing, forever, measure
 
@@ -68,6 +68,18 @@ async def test_who_is_cancelled_already_sends_nothing() -> None:
     assert (box.queued, box.statistics().peak) == (0, 0)
 
 
+async def test_who_is_cancelled_already_wakes_no_keyed_actor() -> None:
+    async def activate(key: str, mailbox: Mailbox[Length]) -> None:
+        await measure(mailbox)
+
+    async with open_directory(activate) as directory:
+        for act in (directory.send, directory.ask):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await act("k", Length("x"))
+            assert scope.cancelled_caught and len(directory) == 0
+
+
 async def test_a_request_that_was_refused_can_be_asked_elsewhere(autojump_clock: MockClock) -> None:
     shut, full, open_ = Mailbox[Length](), Mailbox[Length](1), Mailbox[Length]()
     shut.close()
@@ -96,6 +108,6 @@ async def test_a_request_in_hand_whose_asker_has_gone_away_is_not_wanted_until_i
     request.reply(1)  # nobody waits, and nothing happens
     async with trio.open_nursery() as nursery:
         nursery.start_soon(box.address.ask, request)
-        await wait_all_tasks_blocked()
-        assert request.wanted
-        request.reply(4)
+        again = await box.receive()
+        assert again is request and again.wanted
+        again.reply(4)

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aion_trio.supervision import AskCycle, Child, Exit, GaveUp, Instrument, Mailbox, Node, StartFailed, open_supervisor, render
+from aion_trio.supervision import AskCycle, Child, Exit, GaveUp, Instrument, Mailbox, Node, StartFailed, open_supervisor, render, supervise
 
 from .scenes import PROMPT, Recorder, failing, forever
 
@@ -21,7 +21,7 @@ def test_a_tree_to_the_letter() -> None:
     failed, ended = Exit("a", "raised", ValueError("no"), 1, 1), Exit("a", "stopped", None, 1, 1)
     first = Node("t/a", "a", "supervisor", "running", 1, 2.04, 0, None, tuple(leaf(name) for name in "uvwxyz"))
     second = Node("t/b", "b", "child", "waiting", 2, 0.0, 1, failed, (leaf("w"), leaf("v")))
-    third = Node("t/c", "c", "child", "done", 3, 0.0, 0, ended)
+    third = Node("t/c", "c", "child", "done", 3, 0.0, 0, ended, (leaf("w"),))
     assert render(Node("t", "t", "supervisor", "running", 1, 12.34, 0, None, (first, second, third)), most=4).splitlines() == [
         "t  running  for 12.3 s",
         "├─ a  running  for 2.0 s",
@@ -34,6 +34,7 @@ def test_a_tree_to_the_letter() -> None:
         "│  ├─ w  running",
         "│  └─ v  running",
         "└─ c  done  run 3  last stopped",
+        "   └─ w  running",
     ]
 
 
@@ -55,6 +56,17 @@ async def test_the_picture_of_a_supervisor(autojump_clock: MockClock) -> None:
         b = Node("s/b", "b", "child", "running", runs=1, up_for=1.05)
         assert picture == Node("s", "s", "supervisor", "running", runs=1, up_for=1.05, children=(a, b))
         assert exit is not None and (exit.path, exit.how, exit.at, exit.ran_for) == ("s/a", "raised", 1, 1)
+        supervisor.stop()
+
+
+async def test_the_picture_of_a_supervisor_in_a_child(autojump_clock: MockClock) -> None:
+    """It has the place of the child that opened it."""
+    async with open_supervisor(name="s", instruments=[]) as supervisor:
+        await trio.sleep(1)
+        await supervisor.add(Child("team", supervise, (Child("a", forever),)))
+        await trio.sleep(2)
+        a = Node("s/team/a", "a", "child", "running", runs=1, up_for=2)
+        assert supervisor["team"].snapshot() == Node("s/team", "team", "supervisor", "running", runs=1, up_for=2, children=(a,))
         supervisor.stop()
 
 

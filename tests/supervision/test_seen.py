@@ -16,6 +16,7 @@ from aion_trio.supervision import (
     Child,
     Exit,
     Instrument,
+    LogInstrument,
     Mailbox,
     Request,
     Restart,
@@ -112,10 +113,12 @@ async def test_a_child_that_does_not_end_is_logged_with_where_it_waits(autojump_
         with trio.CancelScope(shield=True):
             await trio.sleep(1.5)
 
-    async with open_supervisor(Child("wedged", wedged, shutdown=0)) as supervisor:
+    recorder = Recorder()
+    async with open_supervisor(Child("wedged", wedged, shutdown=0), instruments=[LogInstrument(), recorder]) as supervisor:
         supervisor.stop()
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told.startswith("supervisor/wedged was cancelled 1.0 s ago and has not ended; it waits here:") and ".wedged\n" in told
+    ((_, _, stack),) = recorder.of("unresponsive")
+    assert told == f"supervisor/wedged was cancelled 1.0 s ago and has not ended; it waits here:\n{stack}" and ".wedged\n" in told
 
 
 async def test_a_tree_that_is_being_stopped_says_so(autojump_clock: MockClock) -> None:

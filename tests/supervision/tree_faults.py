@@ -20,8 +20,8 @@ TREE = [
         "what supervise gives up with is a group",
         "tree",
         "supervisor",
-        "            raise alone\n",
-        "            raise ExceptionGroup('', [alone])\n",
+        "        raise alone\n",
+        "        raise ExceptionGroup('', [alone])\n",
     ),
     Mutant("of several errors supervise raises one", "tree", "supervisor", "        if others:\n            raise\n", ""),
     Mutant(
@@ -51,8 +51,8 @@ TREE = [
         "what an actor fails with beside a cancellation leaves the directory",
         "tree",
         "cell",
-        "exc.split(trio.Cancelled)[1] if _is_group(exc) else exc",
-        "exc",
+        "        return exc.split(trio.Cancelled)[1]\n",
+        "        return exc\n",
     ),
     Mutant(
         "the end of an earlier run is awaited",
