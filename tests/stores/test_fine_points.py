@@ -205,7 +205,7 @@ def test_a_frame_under_a_damaged_key_is_named_and_the_history_is_not_taken_for_a
 
 
 @needs_proc
-@pytest.mark.parametrize(("spare", "told"), [(0, StoreFull), (300_000, StoreFull), (500_000, StoreFailed)])
+@pytest.mark.parametrize(("spare", "told"), [(0, StoreFull), (399_999, StoreFull), (400_000, StoreFailed)])
 def test_a_failed_write_is_a_full_disk_where_the_batch_might_not_have_had_room(
     spare: int, told: type[Exception], lmdb_store: LmdbStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

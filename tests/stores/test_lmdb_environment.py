@@ -37,6 +37,11 @@ def test_a_journal_beyond_its_limit_has_no_room(tmp_path: Path) -> None:
         assert store.stats().free_bytes == 0
 
 
+def test_a_journal_that_was_only_now_made_has_its_limit(tmp_path: Path) -> None:
+    with closing(LmdbStore.create(tmp_path / "journal", map_bytes=MEGABYTE)) as store:
+        assert store.stats().free_bytes < MEGABYTE
+
+
 @pytest.mark.parametrize("spare", [5000, 0, -5000])
 def test_room_is_what_the_limit_of_the_process_leaves(lmdb_store: LmdbStore, monkeypatch: pytest.MonkeyPatch, spare: int) -> None:
     limit = lmdb_store.stats().size_bytes + spare

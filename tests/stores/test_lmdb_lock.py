@@ -6,11 +6,13 @@ import fcntl
 import os
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aion_trio.stores import LmdbStore, StoreError, StoreLocked, StoreNotWritable, dump
+from aion_trio.stores.lmdb_store import writer as writers
 from aion_trio.stores.lmdb_store.directory import WRITER
 
 from .building import events, full_workflow, key, write
@@ -174,8 +176,17 @@ for write in (lambda: store.apply([events(key(), 0)]), lambda: store.purge([key(
     assert issubclass(StoreNotWritable, Exception)
 
 
-def test_the_snapshot_of_a_dead_reader_is_let_go(lmdb_store: LmdbStore) -> None:
-    """J5: a reader that was killed in a read must not keep the file growing."""
+def test_a_reader_of_a_journal_writes_nothing(tmp_path: Path) -> None:
+    LmdbStore.open(tmp_path / "journal").close()
+    with closing(LmdbStore.open(tmp_path / "journal", read_only=True)) as store:
+        for write_it in (lambda: store.apply([events(key(), 0)]), lambda: store.purge([key()])):
+            with pytest.raises(StoreNotWritable, match="was opened for reading only"):
+                write_it()
+        assert store.head(key()) == 0
+
+
+def test_the_snapshot_of_a_dead_reader_is_let_go(lmdb_store: LmdbStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """J5: a reader that was killed in a read must not keep the file growing. The writer looks now and then."""
     program = """
 store = LmdbStore.open(path, read_only=True)
 view = store._environment.view().__enter__()
@@ -183,13 +194,22 @@ print("ready", flush=True)
 sys.stdin.read()
 """
     write(lmdb_store, *full_workflow(key()))
-    with running(program, lmdb_store.path) as reader:
+    with running(program, lmdb_store.path):  # whose life keeps LMDB from clearing the table when the journal is opened again
+        with running(program, lmdb_store.path) as dying:
+            assert lmdb_store.stats().readers == 3
+            dying.kill()
+            dying.wait()
+        lmdb_store.reopen()
+        assert lmdb_store.stats().readers == 3
+        write(lmdb_store, events(key(), 3))
         assert lmdb_store.stats().readers == 2
-        reader.kill()
-        reader.wait()
-    lmdb_store.reopen()
-    write(lmdb_store, events(key(), 3))
-    assert lmdb_store.stats().readers == 1
+        monkeypatch.setattr(writers, "_TRANSACTIONS_PER_CHECK", 3)
+        with running(program, lmdb_store.path) as dying:
+            dying.kill()
+            dying.wait()
+        for head, readers in ((4, 3), (5, 3), (6, 2)):
+            write(lmdb_store, events(key(), head))
+            assert lmdb_store.stats().readers == readers
 
 
 def test_dead_readers_that_fill_the_table_make_room_for_the_living(lmdb_store: LmdbStore) -> None:

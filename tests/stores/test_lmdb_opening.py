@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
@@ -91,6 +93,38 @@ def test_a_directory_with_other_files_is_refused_and_left_as_it_is(tmp_path: Pat
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
+def test_a_journal_beside_which_somebody_put_a_file_is_opened(tmp_path: Path) -> None:
+    closed_journal(tmp_path / "journal")
+    (tmp_path / "journal" / "notes.txt").write_text("mine")
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        assert store.head(key()) == 3
+
+
+@pytest.mark.parametrize("missing", [os.W_OK, os.X_OK])
+def test_a_directory_in_which_nothing_can_be_made_is_refused_with_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & missing)
+    with pytest.raises(StoreNotWritable, match=rf"cannot be written by this user \(uid {os.geteuid()}\); check its owner and mode"):
+        LmdbStore.open(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "words"), [("exists", "cannot be reached: no; check the modes"), ("iterdir", "cannot be read: no; check its")]
+)
+def test_a_place_that_cannot_be_looked_at_is_refused_with_what_to_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, words: str
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, step, refuse)
+        with pytest.raises(StoreNotWritable, match=words):
+            LmdbStore.open(tmp_path)
+
+
 def test_a_data_file_that_is_not_lmdbs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"something else" * 1000)
     with pytest.raises(StoreFormatError, match="not a journal"):
@@ -143,8 +177,10 @@ def test_reading_where_there_is_no_journal_makes_none(tmp_path: Path) -> None:
 
 def test_create_takes_an_empty_or_new_directory_only(tmp_path: Path) -> None:
     LmdbStore.create(tmp_path / "new").close()
-    with pytest.raises(StoreFormatError, match="not empty"):
-        LmdbStore.create(tmp_path / "new")
+    (tmp_path / "file").touch()
+    for taken in ("new", "file"):
+        with pytest.raises(StoreFormatError, match="not empty"):
+            LmdbStore.create(tmp_path / taken)
 
 
 def test_a_path_below_a_file_cannot_be_made(tmp_path: Path) -> None:

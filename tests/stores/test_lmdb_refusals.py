@@ -10,8 +10,8 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from aion_trio.stores import LmdbStore, StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreNotWritable
-from aion_trio.stores.lmdb_store.directory import WRITER
+from aion_trio.stores import LmdbStore, StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreNotWritable
+from aion_trio.stores.lmdb_store.directory import READERS, WRITER
 from aion_trio.stores.lmdb_store.layout import META_FORMAT
 
 from .building import key
@@ -166,6 +166,31 @@ def test_the_names_of_a_journal_are_durable_up_to_a_directory_that_nobody_may_re
     monkeypatch.setattr(os, "fsync", synchronise)
     LmdbStore.open(tmp_path / "made" / "passable" / "journal").close()
     assert {(tmp_path / name).stat().st_ino for name in ("", "made", "made/passable/journal")} <= durable
+
+
+@pytest.mark.parametrize(("code", "told"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreNotWritable)])
+@pytest.mark.parametrize(
+    ("step", "name"), [("open", WRITER), ("pwrite", ""), ("ftruncate", ""), ("open", READERS), ("posix_fallocate", "")]
+)
+def test_an_opening_that_the_system_refuses_says_why_and_lets_go_of_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, name: str, code: int, told: type[StoreError]
+) -> None:
+    """J6, J8: so that it may be tried again."""
+    done = getattr(os, step, None)
+    if done is None:
+        pytest.skip("the system reserves no room")
+
+    def refuse(target: object, *arguments: int) -> object:
+        if str(target).endswith(name):
+            raise OSError(code, "refused")
+        return done(target, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, refuse)
+        with pytest.raises(told, match=f"the journal {tmp_path / 'journal'}.*: refused; ") as refusal:
+            LmdbStore.open(tmp_path / "journal")
+    assert type(refusal.value) is told
+    closed_journal(tmp_path / "journal")
 
 
 def test_a_journal_whose_own_tree_is_torn_is_not_opened(tmp_path: Path) -> None:

@@ -54,13 +54,14 @@ def test_a_full_map_refuses_the_whole_batch_and_a_smaller_one_goes_through(tmp_p
     store = LmdbStore.open(tmp_path / "journal", map_bytes=1 << 20)
     write(store, *full_workflow(key("first")))
     before = dump(store)
-    with pytest.raises(StoreFull, match="limit of 1048576 bytes"):
+    with pytest.raises(StoreFull, match="limit of 1048576 bytes") as refusal:
         store.apply([events(key("first"), 3), start(key("new"), summary(attributes={"fresh": 1})), large("large", 2 << 20)])
     assert dump(store) == before
     assert store.counts("default") == {1: 1}
     assert store.apply([events(key("first"), 3), start(key("new"), summary(attributes={"fresh": 1}))]) == [4, 1]
     assert store.verify() == []
     store.close()
+    assert refusal.value  # whoever keeps it keeps no transaction open
 
 
 def test_after_a_full_map_purging_makes_room(tmp_path: Path) -> None:
@@ -165,10 +166,11 @@ def test_what_an_aborted_transaction_knew_is_forgotten(tmp_path: Path) -> None:
 
 def test_an_interruption_inside_a_batch_writes_nothing(lmdb_store: LmdbStore) -> None:
     write(lmdb_store, start(key()))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interruption:
         lmdb_store.apply(Interruption(events(key(), 1)))
     assert lmdb_store.head(key()) == 1
     assert lmdb_store.apply([events(key(), 1)]) == [2]
+    assert interruption.value  # whoever keeps it keeps no transaction open
 
 
 class Interruption(tuple[Append, ...]):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, Finding, LmdbStore, MemoryStore, ObligationKind, Remedy, dump, records_of
+from aion_trio.stores import CorruptRecord, Finding, LmdbStore, MemoryStore, ObligationKind, Remedy, SummaryFilter, dump, records_of
 from aion_trio.stores.lmdb_store.layout import BY_STATUS, EVENTS, EVENTS_KEY, IDENTITY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN, RUN_KEY
 from aion_trio.stores.lmdb_store.records import seal
 from aion_trio.stores.lmdb_store.rows import encode_identity, encode_obligation, encode_run
@@ -239,6 +239,16 @@ def test_an_index_made_anew_gives_no_number_out_again(journal: Path, damaged: bo
         write(store, start(key("new")))
     with trees(journal) as at:
         assert at.serial(key("new")) == BETA + (1 if damaged else 2)
+
+
+def test_what_is_written_behind_an_index_made_anew_follows_from_it(lmdb_store: LmdbStore) -> None:
+    """Names that nobody has any more have no number then, and others have theirs."""
+    write(lmdb_store, start(key("gone"), summary(type_name="old")), start(key("kept"), summary(type_name="new")))
+    lmdb_store.purge([key("gone")])
+    lmdb_store.reindex()
+    write(lmdb_store, start(key("next"), summary(type_name="new")))
+    assert lmdb_store.verify() == []
+    assert len(lmdb_store.summaries(SummaryFilter(type="new")).entries) == 2
 
 
 @pytest.mark.parametrize("how", ["gap", "event's bit", "end"])
