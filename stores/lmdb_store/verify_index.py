@@ -175,8 +175,6 @@ def _visible_fault(view: View, verifying: Verifying, key: bytes, record: bytes) 
 
 
 def _unpack_due(key: bytes) -> tuple[int, int, int, int]:
-    if len(key) < DUE_KEY.size:
-        raise ValueError("too short")
     kind, queue, due_us, serial = DUE_KEY.unpack_from(key)
     return kind, queue, due_us, serial
 

@@ -178,9 +178,11 @@ def an_id_in_another_namespace(at: Trees) -> list[Finding]:
 @damage
 def a_place_of_no_open_row(at: Trees) -> list[Finding]:
     at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 5, ALPHA) + b"x", b"")
-    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 5, NOBODY), b"")
+    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 6, ALPHA), b"")
+    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 7, NOBODY), b"")
     return [
         of_alpha(f"the row b'x' of kind {ACTIVITY:d} is due but is not open"),
+        of_alpha(f"the row b'' of kind {ACTIVITY:d} is due but is not open"),
         Finding(f"the row b'' of kind {ACTIVITY:d} is due but is not open"),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import lmdb
@@ -132,6 +133,12 @@ def test_the_last_program_that_opened_it_for_writing_is_noted(tmp_path: Path) ->
     store = LmdbStore.open(tmp_path / "journal", written_by="aion-trio 1.1")
     assert store.stats().written_by == "aion-trio 1.1"
     store.close()
+
+
+def test_a_journal_whose_writer_has_no_name_is_a_journal(tmp_path: Path) -> None:
+    LmdbStore.open(tmp_path / "journal", written_by="").close()
+    with closing(LmdbStore.open(tmp_path / "journal", read_only=True)) as store:
+        assert (store.stats().format_version, store.stats().written_by) == (FORMAT_VERSION, "")
 
 
 def test_reading_where_there_is_no_journal_makes_none(tmp_path: Path) -> None:
