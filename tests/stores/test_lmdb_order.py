@@ -23,6 +23,10 @@ CASES: dict[str, tuple[str, str, int, int, list[tuple[str, str]]]] = {
     "an id": ("ids", "0000000167616d6d61", 4, 5, [("", "the index row 0000000147616d6d61 is out of order")]),
     "the first id": ("ids", "00000001616c706861", 0, 6, [("", "the index row 0000000167616d6d61 is out of order")]),
     "a place in the due order": ("due", "", 0, 1, [("", "the index row 0000000007000000000000000500000000000000030002 is out of order")]),
+    "a place in the due order, now behind the last": (
+        "due", "0100000000000000000000001e0000000000000002", 0, 6,
+        [("", "the index row 0100000000000000000000001e0000000000000003 is out of order")],
+    ),
     "a place in a listing": ("vis", "", 0, 1, [("", "the index row 00000000080000000602000000000000000002 is out of order")]),
     "a name": ("names", "726567696f6e", 0, 5, [("", "the index row 526567696f6e is out of order")]),
 }  # fmt: skip
