@@ -13,16 +13,11 @@ from .records import seal, unseal, unseal_number
 def claim(environment: Environment, written_by: str) -> None:
     """Check the version of a journal, or give a new one ours; note who writes. Raises `StoreFormatError`."""
     try:
-        txn = environment.begin()
-        try:
+        with environment.begin() as txn:
             view = View(txn, environment.tables)
             found = _version(view, environment)
             if found is None or _writer(view) != written_by:
                 sign(view, written_by)
-            txn.commit()
-        except BaseException:
-            txn.abort()
-            raise
     except lmdb.Error as error:
         raise refusal_of(environment.path, error) from error
 

@@ -30,7 +30,7 @@ from .lookup import id_key, identity_of, last_serial
 from .records import unseal, unseal_number
 from .rows import decode_identity, decode_key, due_of
 from .scan import items_under, keys_under, walk
-from .verifying import Verifying
+from .verifying import Verifying, is_found
 
 _RowCheck = Callable[[View, Verifying, bytes, bytes], str | None]
 """What is wrong with one index row, None if it is right."""
@@ -49,7 +49,7 @@ def check_names(view: View, verifying: Verifying, start: bytes, limit: int) -> b
         numbers.add(number)
         return f"the name {key!r} has the number of another" if taken else None
 
-    _check_rows(view.txn.cursor(db=view.tables.names), view, verifying, check, (start, 1 << 62))
+    _check_rows(view.tables.names, view, verifying, check, (start, 1 << 62))
     missing = [str(number) for number in range(1, max(numbers, default=0)) if number not in numbers]
     if missing:
         verifying.find(f"the names with the numbers {', '.join(missing[:10])} are missing ({len(missing)} in all)")
@@ -58,22 +58,22 @@ def check_names(view: View, verifying: Verifying, start: bytes, limit: int) -> b
 
 def check_meta(view: View, verifying: Verifying, start: bytes, limit: int) -> bytes | None:
     """What the journal says of itself."""
-    return _check_rows(view.txn.cursor(db=view.tables.meta), view, verifying, _meta_fault, (start, limit))
+    return _check_rows(view.tables.meta, view, verifying, _meta_fault, (start, limit))
 
 
 def check_ids(view: View, verifying: Verifying, start: bytes, limit: int) -> bytes | None:
     """Each id leads to rows that are its own."""
-    return _check_rows(view.txn.cursor(db=view.tables.ids), view, verifying, _id_fault, (start, limit))
+    return _check_rows(view.tables.ids, view, verifying, _id_fault, (start, limit))
 
 
 def check_due(view: View, verifying: Verifying, start: bytes, limit: int) -> bytes | None:
     """Each place in the due order belongs to an open row."""
-    return _check_rows(view.txn.cursor(db=view.tables.due), view, verifying, _due_fault, (start, limit), _due_owner)
+    return _check_rows(view.tables.due, view, verifying, _due_fault, (start, limit), _due_owner)
 
 
 def check_visible(view: View, verifying: Verifying, start: bytes, limit: int) -> bytes | None:
     """Each row of a listing's index agrees with the projection of its workflow."""
-    return _check_rows(view.txn.cursor(db=view.tables.vis), view, verifying, _visible_fault, (start, limit), _visible_owner)
+    return _check_rows(view.tables.vis, view, verifying, _visible_fault, (start, limit), _visible_owner)
 
 
 def check_counts(view: View, verifying: Verifying, start: bytes, limit: int) -> bytes | None:
@@ -113,17 +113,17 @@ def _nobody(view: View, verifying: Verifying, key: bytes) -> WorkflowKey | None:
 
 
 def _check_rows(
-    cursor: lmdb.Cursor[bytes],
+    table: lmdb._Database,
     view: View,
     verifying: Verifying,
     check: _RowCheck,
     part: tuple[bytes, int],
     owner: _Owner = _nobody,
 ) -> bytes | None:
-    """Check up to a number of rows from a key on; where to go on."""
+    """Check up to a number of rows from a key on, and more until there is one to go on from; its key."""
     start, limit = part
-    for checked, (key, record, in_order) in enumerate(walk(cursor, start)):
-        if checked >= limit and in_order:
+    for checked, (key, record, in_order) in enumerate(walk(view.txn.cursor(db=table), start)):
+        if checked >= limit and in_order and is_found(view, table, key, record):
             return key
         if not in_order:
             verifying.find(f"the index row {key.hex()} is out of order")
@@ -175,8 +175,6 @@ def _visible_fault(view: View, verifying: Verifying, key: bytes, record: bytes) 
 
 
 def _unpack_due(key: bytes) -> tuple[int, int, int, int]:
-    if len(key) < DUE_KEY.size:
-        raise ValueError("too short")
     kind, queue, due_us, serial = DUE_KEY.unpack_from(key)
     return kind, queue, due_us, serial
 

@@ -12,7 +12,7 @@ from .lookup import id_key
 from .records import unseal, unseal_frame
 from .rows import decode_identity, decode_run, due_of
 from .scan import walk
-from .verifying import Verifying
+from .verifying import Verifying, is_found
 
 _TAG = SERIAL.size
 _TITLES = {IDENTITY: "identity and summary:", RUN: "run row:", OBLIGATION: "open row:", MARK: "mark:"}
@@ -26,7 +26,7 @@ def check_workflows(view: View, verifying: Verifying, start: bytes, limit: int) 
         if workflow is None or key[:_TAG] != workflow.serial_key:
             if workflow is not None:
                 workflow.finish()
-            if checked >= limit and in_order:
+            if checked >= limit and in_order and is_found(view, view.tables.rows, key, record):
                 return key
             workflow = _Workflow(view, verifying, key[:_TAG])
         workflow.check(key, record, in_order)
@@ -58,7 +58,7 @@ class _Workflow:
         """Check one row by itself and against its index row."""
         if not in_order:
             self._find(f"the row {key.hex()} is out of order")
-        elif self._view.txn.get(key, db=self._view.tables.rows) != record:
+        elif not is_found(self._view, self._view.tables.rows, key, record):
             self._find(f"the row {key.hex()} cannot be found by its key")
         check = self._checks.get(key[_TAG]) if len(key) > _TAG else None
         if check is None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import lmdb
+
 from ..contract import CorruptRecord, Finding, Remedy, WorkflowKey
 from .environment import View
 from .lookup import Names, Owners, identity_of
 from .rows import decode_key
+
+
+def is_found(view: View, table: lmdb._Database, key: bytes, record: bytes) -> bool:
+    """Whether a row that was met on its page is found by its key. One that is not is no row to go on from: the rest would be missed."""
+    return view.txn.get(key, db=table) == record
 
 
 class Verifying:

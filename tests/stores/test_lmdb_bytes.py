@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import lmdb
@@ -107,3 +108,12 @@ def test_many_events_are_compressed_where_that_saves_room(data: bytes, flags: in
     assert record[4:9] == bytes([flags]) + (3).to_bytes(4)
     assert (record[9:] == data) is (flags == PLAIN)
     assert unseal_frame(at, record, "w", 10) == (3, data)
+
+
+@pytest.mark.parametrize(("characters", "end"), [(198, b"e\0"), (199, b"ee"), (200, b"ee"), (900, b"ee")])
+def test_a_long_value_has_two_hundred_bytes_of_it_in_the_index(characters: int, end: bytes, tmp_path: Path) -> None:
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        write(store, Append(key(), 0, b"e", 1, replace(SUMMARY, attributes={"region": "e" * characters})))
+    with trees(tmp_path / "journal") as at:
+        [place] = at.keys("vis", b"\6" + b"e" * 190)
+    assert place[9:-8] == b"\6" + b"e" * 197 + end

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import Finding
+from aion_trio.stores import Finding, LmdbStore
 from aion_trio.stores.lmdb_store.environment import Environment, Settings
 from aion_trio.stores.lmdb_store.layout import (
+    ATTRIBUTE_PREFIX,
+    BY_ATTRIBUTE,
     BY_STATUS,
     COUNT_KEY,
     DUE_KEY,
@@ -20,8 +22,8 @@ from aion_trio.stores.lmdb_store.verify_rows import check_workflows
 from aion_trio.stores.lmdb_store.verifying import Verifying
 from tests.journal.harm import Trees, trees
 
-from .building import RUNNING, key
-from .findings import ACTIVITY, ALPHA, BETA, NOBODY, Damages, identify, listed, number, of_alpha, put, require_told, two_workflows
+from .building import RUNNING, key, summary
+from .findings import ACTIVITY, ALPHA, BETA, NOBODY, Damages, found, identify, listed, number, of_alpha, put, require_told, two_workflows
 
 damage = Damages()
 
@@ -33,10 +35,53 @@ def journal(tmp_path: Path) -> Path:
 
 @damage
 def a_namespace_that_has_no_number(at: Trees) -> list[Finding]:
-    at.delete("ids", at.keys("ids", b"alpha")[0])
+    [place] = at.keys("ids", b"alpha")
+    put(at, NUMBER.pack(0) + b"alpha", SERIAL.pack(ALPHA), "ids")
+    identify(at, key("alpha", "nowhere"), summary())
+    index = [Finding(f"the index row {row.hex()} does not agree with the workflow's summary", "alpha", 0, "nowhere") for row in listed(at)]
+    return [
+        Finding(f"the id {place[NUMBER.size :]!r} leads to the rows of 'alpha'"),
+        Finding("the namespace 'nowhere' is not among the names", "alpha", 0, "nowhere"),
+        *index,
+    ]
+
+
+@damage
+def an_id_of_a_namespace_that_has_no_number(at: Trees) -> list[Finding]:
     identify(at, key("alpha", "nowhere"), None)
     index = [Finding(f"the index row {row.hex()} does not agree with the workflow's summary", "alpha", 0, "nowhere") for row in listed(at)]
-    return [Finding("the id does not lead to its rows", "alpha", 0, "nowhere"), *index]
+    return [
+        Finding("the id b'alpha' leads to the rows of 'alpha'"),
+        Finding("the id does not lead to its rows", "alpha", 0, "nowhere"),
+        *index,
+    ]
+
+
+@damage
+def an_attribute_that_has_no_number(at: Trees) -> list[Finding]:
+    [row] = [row for row in listed(at) if b"eu" in row]
+    identify(at, key("alpha"), summary(attributes={"nothing": "eu", "cents": -5, "rate": 0.5, "vip": True}))
+    unnumbered = ATTRIBUTE_PREFIX.pack(BY_ATTRIBUTE, number(at, b"default"), 0) + row[ATTRIBUTE_PREFIX.size :]
+    at.put("vis", ATTRIBUTE_PREFIX.pack(BY_ATTRIBUTE, number(at, b"default"), 1) + row[ATTRIBUTE_PREFIX.size :], b"")
+    wrong = [each for each in listed(at) if each == row or (each[5:9] == NUMBER.pack(1) and each[0] == BY_ATTRIBUTE)]
+    return [
+        of_alpha(f"the index row {unnumbered.hex()} is missing"),
+        *[of_alpha(f"the index row {each.hex()} does not agree with the workflow's summary") for each in wrong],
+    ]
+
+
+@damage
+def a_namespace_with_a_turned_bit(at: Trees) -> list[Finding]:
+    at.turn("names", b"other")
+    damage = f"the journal's index: the record {b'other'.hex()} fails its checksum"
+    [place] = at.keys("ids", b"beta")
+    index = [row for row in at.keys("vis") if row.endswith(SERIAL.pack(BETA))]
+    return [
+        Finding(f"the index row {b'other'.hex()}: {damage}"),
+        Finding(f"the index row {place.hex()}: {damage}"),
+        Finding(damage, "beta", 0, "other"),
+        *[Finding(f"the index row {row.hex()}: {damage}", "beta", 0, "other") for row in index],
+    ]
 
 
 @damage
@@ -77,11 +122,13 @@ def a_name_with_a_turned_bit(at: Trees) -> list[Finding]:
 @damage
 def an_own_row_of_no_kind(at: Trees) -> list[Finding]:
     put(at, b"format2", b"", "meta")
+    put(at, b"sextet", b"", "meta")
     put(at, b"#", b"", "meta")
     said = "of no kind that is known"
     return [
         Finding(f"the journal's own row b'#' is {said}"),
         Finding(f"the journal's own row b'format2' is {said}"),
+        Finding(f"the journal's own row b'sextet' is {said}"),
         Finding("a count cannot be read: unpack requires a buffer of 6 bytes"),
     ]
 
@@ -131,9 +178,11 @@ def an_id_in_another_namespace(at: Trees) -> list[Finding]:
 @damage
 def a_place_of_no_open_row(at: Trees) -> list[Finding]:
     at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 5, ALPHA) + b"x", b"")
-    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 5, NOBODY), b"")
+    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 6, ALPHA), b"")
+    at.put("due", DUE_KEY.pack(ACTIVITY, number(at, b"gpu"), 7, NOBODY), b"")
     return [
         of_alpha(f"the row b'x' of kind {ACTIVITY:d} is due but is not open"),
+        of_alpha(f"the row b'' of kind {ACTIVITY:d} is due but is not open"),
         Finding(f"the row b'' of kind {ACTIVITY:d} is due but is not open"),
     ]
 
@@ -193,6 +242,14 @@ def an_index_row_cut_off(at: Trees) -> list[Finding]:
 @pytest.mark.parametrize("how", damage)
 def test_a_damage_of_an_index_is_told_once_and_whole(how: str, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_told(damage[how], journal, monkeypatch)
+
+
+def test_a_journal_of_nothing_is_sound_and_the_first_number_belongs_to_a_name(tmp_path: Path) -> None:
+    LmdbStore.open(tmp_path / "journal").close()
+    assert found(tmp_path / "journal") == []
+    with trees(tmp_path / "journal") as at:
+        put(at, b"second", NUMBER.pack(2), "names")
+    assert found(tmp_path / "journal") == [Finding("the names with the numbers 1 are missing (1 in all)")]
 
 
 def test_a_check_goes_on_from_the_first_row_that_it_left(journal: Path) -> None:

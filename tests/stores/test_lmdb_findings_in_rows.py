@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import Finding, Remedy
+from aion_trio.stores import AttributeValue, Finding, Remedy
 from aion_trio.stores.lmdb_store.layout import (
     EVENTS,
     EVENTS_KEY,
@@ -26,7 +26,7 @@ from tests.journal.harm import Trees
 from .building import activity, key, summary
 from .findings import ACTIVITY, ALPHA, NOBODY, Damages, identify, listed, of_alpha, put, require_told, two_workflows
 
-ATTRIBUTES = {"region": "eu", "cents": -5, "rate": 0.5, "vip": True}
+ATTRIBUTES: dict[str, AttributeValue] = {"region": "eu", "cents": -5, "rate": 0.5, "vip": True}
 IDENTIFIED, FIRST_RUN = ROW.pack(ALPHA, IDENTITY), RUN_KEY.pack(ALPHA, RUN, 1)
 FIRST, LAST = EVENTS_KEY.pack(ALPHA, EVENTS, 1), EVENTS_KEY.pack(ALPHA, EVENTS, 3)
 OPEN, MARKED = OBLIGATION_KEY.pack(ALPHA, OBLIGATION, ACTIVITY) + b"\0\1", ROW.pack(ALPHA, MARK) + b"request-1"

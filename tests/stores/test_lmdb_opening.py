@@ -168,6 +168,12 @@ def test_the_last_program_that_opened_it_for_writing_is_noted(tmp_path: Path) ->
     store.close()
 
 
+def test_a_journal_whose_writer_has_no_name_is_a_journal(tmp_path: Path) -> None:
+    LmdbStore.open(tmp_path / "journal", written_by="").close()
+    with closing(LmdbStore.open(tmp_path / "journal", read_only=True)) as store:
+        assert (store.stats().format_version, store.stats().written_by) == (FORMAT_VERSION, "")
+
+
 def test_reading_where_there_is_no_journal_makes_none(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(StoreFormatError, match="there is no journal"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import struct
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aion_trio.stores import Append, LmdbStore, ObligationKind, Open, Remedy, dump
+from aion_trio.stores.lmdb_store import verify
 from aion_trio.stores.lmdb_store.pages import Tree
 from tests.journal.paging import middle_page, paged_journal, place, torn
 
@@ -53,6 +56,25 @@ def test_a_page_whose_number_takes_more_than_two_bytes_is_found(sound: Path, tmp
     with closing(LmdbStore.open(tmp_path / "far", read_only=True)) as store, closing(LmdbStore.open(sound, read_only=True)) as whole:
         assert dump(store) == dump(whole)
     assert sound_pages(tmp_path / "far")
+
+
+def test_beside_a_torn_page_the_rest_is_verified_in_a_copy_of_which_nothing_is_left(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a killed process leaves has a name that says what it is."""
+    number, size = root_page(sound, b"due")
+    journal = torn(sound, tmp_path / "torn", number, lambda page: place(page, 0, "Q", 1), size)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with closing(LmdbStore.open(journal, read_only=True)) as store:
+        before, files = sorted(os.listdir(tmp_path)), len(os.listdir("/dev/fd"))
+        during: list[str] = []
+        monkeypatch.setattr(verify, "_CHECKS", (*verify._CHECKS, lambda *_: during.extend({*os.listdir(tmp_path)} - {*before})))
+        findings = store.verify()
+        assert [name.startswith("aion-verify-") for name in during] == [True]
+        assert (sorted(os.listdir(tmp_path)), len(os.listdir("/dev/fd"))) == (before, files)
+    rest = [finding.what for finding in findings if finding.remedy is Remedy.REPAIR]
+    assert findings[0].remedy is Remedy.SALVAGE
+    assert rest and all(what.endswith("is not in the due order") for what in rest)
 
 
 def test_a_tree_is_named_in_a_finding_whatever_its_name_is() -> None:

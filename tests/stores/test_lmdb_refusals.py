@@ -13,6 +13,7 @@ import pytest
 from aion_trio.stores import LmdbStore, StoreClosed, StoreError, StoreFailed, StoreFormatError, StoreFull, StoreNotWritable
 from aion_trio.stores.lmdb_store.directory import READERS, WRITER
 from aion_trio.stores.lmdb_store.layout import META_FORMAT
+from aion_trio.stores.lmdb_store.records import seal
 
 from .building import key
 from .damage import root_page
@@ -63,9 +64,19 @@ def test_a_journal_that_is_being_made_cannot_be_read_yet(tmp_path: Path) -> None
         LmdbStore.open(path, read_only=True)
 
 
-def test_a_damaged_name_of_the_writer_stops_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_journal_whose_format_version_is_damaged_is_not_opened(read_only: bool, tmp_path: Path) -> None:
+    """Nobody knows what its records mean."""
     path = closed_journal(tmp_path / "journal")
-    put_meta(path, b"written_by", b"damaged")
+    put_meta(path, META_FORMAT, b"damaged")
+    with pytest.raises(StoreFormatError, match=r"the format version of the journal .* is damaged; restore a backup"):
+        LmdbStore.open(path, read_only=read_only)
+
+
+@pytest.mark.parametrize("name", [b"damaged", None, seal(b"written_by", b"\xff")], ids=["damaged", "gone", "no text"])
+def test_a_name_of_the_writer_that_cannot_be_read_stops_nobody(name: bytes | None, tmp_path: Path) -> None:
+    path = closed_journal(tmp_path / "journal")
+    put_meta(path, b"written_by", name)
     reader = LmdbStore.open(path, read_only=True)
     assert reader.stats().written_by == ""
     reader.close()

@@ -83,6 +83,12 @@ def test_rows_of_one_queue(store: Store) -> None:
     assert store.obligations(ACTIVITY, queue="") == []
 
 
+def test_a_row_of_a_queue_may_be_due_as_late_as_time_is_counted(store: Store) -> None:
+    last = (1 << 63) - 1
+    write(store, opens(key(), 0, activity(b"1", 10, "gpu"), activity(b"2", last, "gpu")))
+    assert [row.due_us for row in store.obligations(ACTIVITY, queue="gpu")] == [10, last]
+
+
 def test_the_order_is_one_over_any_number_of_queues(store: Store) -> None:
     write(store, opens(key(), 0, *(activity(b"%d" % number, 300 - number, f"queue-{number}") for number in range(300))))
     assert [row.queue for row in store.obligations(ACTIVITY)] == [f"queue-{number}" for number in reversed(range(300))]
