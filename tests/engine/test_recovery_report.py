@@ -17,7 +17,9 @@ from aion_trio.seams import TrioClock
 from aion_trio.stores import Append, Close, CorruptRecord, Fault, FaultyStore, MemoryStore, ObligationKind, StoreFailed, WorkflowKey
 
 from . import shop
-from .harness import cut_after, engine_on, recovered
+from .harness import cut_after, engine_on, names_of, recovered
+
+KEY = WorkflowKey("default", "p")
 
 
 async def a_child_that_is_owed() -> MemoryStore:
@@ -27,8 +29,7 @@ async def a_child_that_is_owed() -> MemoryStore:
         lines = await engine.export_history("p")
     store = MemoryStore()
     await recovered(store, cut_after(lines, "ChildWorkflowStarted"))
-    key = WorkflowKey("default", "p")
-    store.apply([Append(key, store.head(key), closes=[Close(ObligationKind.STEP, b"")])])
+    store.apply([Append(KEY, store.head(KEY), closes=[Close(ObligationKind.STEP, b"")])])
     return store
 
 
@@ -39,6 +40,25 @@ async def test_the_report_is_in_the_log(autojump_clock: MockClock, caplog: pytes
     async with engine_on(store) as engine:
         assert engine.recovery.children_started == 1
     assert "recovery: RecoveryReport(children_started=1, " in caplog.text
+
+
+async def test_a_child_whose_id_is_taken_is_none_that_was_started(autojump_clock: MockClock) -> None:
+    """R9, C1: its parent is told; what stops that for once is made up for, as for any other delivery."""
+    async with engine_on(MemoryStore()) as engine:
+        await engine.start(shop.holds_child, "c", id="p")
+        lines = await engine.export_history("p")
+    for failing in (False, True):
+        store = FaultyStore(MemoryStore())
+        async with engine_on(store) as engine:
+            await engine.start(shop.sleeps, 7200.0, id="c")
+        await recovered(store, cut_after(lines, "ChildWorkflowStarted"))
+        store.apply([Append(KEY, store.head(KEY), closes=[Close(ObligationKind.STEP, b"")])])
+        if failing:
+            store.plan(Fault("apply", error=RuntimeError("a fault of ours")))
+        async with engine_on(store, clock=TrioClock()) as engine:
+            assert engine.recovery.children_started == 0
+            await trio.sleep(60)
+            assert "ChildWorkflowFailed" in await names_of(engine, "p")
 
 
 async def test_the_report_tells_how_long_the_sweeps_took(mock_clock: MockClock) -> None:

@@ -235,3 +235,36 @@ def test_a_sequence_goes_over_the_end_of_a_page_wherever_that_cuts_it(wait: Any,
     execution.require_settled()
     assert execution.finished and execution.take_outputs() == []
     play.execution.evict()
+
+
+@pytest.mark.parametrize("wait", [lambda: charge("a"), lambda: durable.sleep(5)], ids=["activity", "sleep"])
+def test_a_command_under_another_number_is_found_out_though_its_result_is_here(wait: Any) -> None:
+    """K3."""
+
+    async def code() -> None:
+        await wait()
+
+    start, asked, *rest = history_of(code)
+    error = mismatch(code, [start, [*asked[:2], 2, *asked[3:]], *rest])
+    assert (error.seq, error.ordinal) == (2, 1) and error.recorded.endswith("(command 2)")
+
+
+def test_what_history_goes_on_with_is_not_given_to_the_cleanup_of_a_run_that_is_dropped() -> None:
+    """K3, K6: its code did not match, and has nothing more to ask for."""
+    asked: list[str] = []
+
+    async def sleeps() -> None:
+        await durable.sleep(5)
+
+    async def waits() -> None:
+        try:
+            await approval.receive()
+        finally:
+            with durable.CancelScope(shield=True):
+                try:
+                    await durable.sleep(5)
+                except BaseException as exc:
+                    asked.append(type(exc).__name__)
+
+    assert mismatch(waits, history_of(sleeps)).seq == 2
+    assert asked == ["Evicted"]
