@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import logging
+from typing import get_args
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from aion_trio.supervision import AskCycle, Child, Exit, GaveUp, Instrument, Mailbox, Node, StartFailed, open_supervisor, render, supervise
+from aion_trio.supervision import (
+    AskCycle,
+    Child,
+    Exit,
+    GaveUp,
+    Instrument,
+    Mailbox,
+    Node,
+    StartFailed,
+    open_directory,
+    open_supervisor,
+    render,
+    supervise,
+)
+from aion_trio.supervision.exits import How
+from aion_trio.supervision.snapshot import Kind
 
 from .scenes import PROMPT, Recorder, failing, forever
 
@@ -68,6 +84,34 @@ async def test_the_picture_of_a_supervisor_in_a_child(autojump_clock: MockClock)
         a = Node("s/team/a", "a", "child", "running", runs=1, up_for=2)
         assert supervisor["team"].snapshot() == Node("s/team", "team", "supervisor", "running", runs=1, up_for=2, children=(a,))
         supervisor.stop()
+
+
+async def test_what_type_checkers_know_of_is_what_there_is(autojump_clock: MockClock) -> None:
+    """The kinds of nodes, and how runs end: a program that tells them apart may rely on having seen all."""
+
+    async def reads(key: str, mailbox: Mailbox[int]) -> None:
+        async for _ in mailbox:
+            pass
+
+    async def keyed(*, task_status: trio.TaskStatus[None]) -> None:
+        async with open_directory(reads) as directory:
+            await directory.send("k", 1)
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def brief(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+
+    recorder = Recorder()
+    children = [Child("keyed", keyed), Child("brief", brief), Child("fails", failing(1), backoff=PROMPT), Child("c", forever)]
+    async with open_supervisor(*children, instruments=[recorder]) as supervisor:
+        await trio.sleep(1)
+        nodes = [supervisor.snapshot()]
+        for node in nodes:
+            nodes.extend(node.children)
+        supervisor.stop()
+    assert {node.kind for node in nodes} == set(get_args(Kind))
+    assert {how for _, how in recorder.of("exited")} == set(get_args(How))
 
 
 async def test_an_instrument_that_fails_is_logged_once_and_not_called_again(
