@@ -8,9 +8,13 @@ from typing import Any
 
 import trio
 
-from aion_trio.supervision import Backoff, Exit, Instrument, Request
+from aion_trio.supervision import Backoff, Budget, Exit, Instrument, Mailbox, Request
 
 PROMPT = Backoff(initial=0.1, jitter=0)
+AT_ONCE = Backoff(initial=0, maximum=0)
+SLOW = Backoff(initial=3, maximum=3, jitter=0)
+AMPLE = Budget(9, 1000.0)
+Actor = Callable[[str, Mailbox[Any]], Awaitable[None]]
 
 
 class Recorder(Instrument):
@@ -88,3 +92,38 @@ async def measure(mailbox: Any, *, task_status: trio.TaskStatus[None] = trio.TAS
         if request.text == "die":
             raise ValueError("poison")
         request.reply(len(request.text))
+
+
+def tidy(seconds: float) -> Callable[..., Awaitable[None]]:
+    """A child whose clean-up takes so long."""
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(seconds)
+
+    return run
+
+
+async def reads(key: str, mailbox: Mailbox[Any]) -> None:
+    """An actor that ends when it is let go."""
+    async for _ in mailbox:
+        pass
+
+
+def lasting(*seconds: float) -> Actor:
+    """An actor whose runs fail after so long each, from its first message on."""
+    left = list(seconds)
+
+    async def activate(key: str, mailbox: Mailbox[Any]) -> None:
+        if mailbox.received == 0:
+            await mailbox.receive()
+        if not left:
+            return
+        await trio.sleep(left.pop(0))
+        raise ValueError
+
+    return activate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -17,18 +16,14 @@ from aion_trio.supervision import (
     AskCycle,
     Backoff,
     Budget,
-    Child,
-    Directory,
     Exit,
     Instrument,
     Mailbox,
-    Node,
     Request,
     open_directory,
-    open_supervisor,
 )
 
-from .scenes import PROMPT, Recorder
+from .scenes import AMPLE, PROMPT, Recorder, lasting, reads
 
 
 @dataclass(frozen=True)
@@ -38,36 +33,11 @@ class Relay(Request[str]):
     route: tuple[str, ...]
 
 
-Actor = Callable[[str, Mailbox[Any]], Awaitable[None]]
-AMPLE = Budget(9, 1000.0)
-
-
-async def reads(key: str, mailbox: Mailbox[Any]) -> None:
-    """An actor that ends when it is let go."""
-    async for _ in mailbox:
-        pass
-
-
 async def lingers(key: str, mailbox: Mailbox[Any]) -> None:
     """An actor that takes ten seconds to end when it is let go."""
     async for _ in mailbox:
         pass
     await trio.sleep(10)
-
-
-def lasting(*seconds: float) -> Actor:
-    """An actor whose runs fail after so long each, from its first message on."""
-    left = list(seconds)
-
-    async def activate(key: str, mailbox: Mailbox[Any]) -> None:
-        if mailbox.received == 0:
-            await mailbox.receive()
-        if not left:
-            return
-        await trio.sleep(left.pop(0))
-        raise ValueError
-
-    return activate
 
 
 class Latest(Random):
@@ -320,51 +290,6 @@ async def test_a_directory_that_is_empty_has_not_been_stopped(autojump_clock: Mo
     assert ended == [30]
 
 
-async def test_the_stack_of_a_hung_actor_says_whose_it_is(autojump_clock: MockClock) -> None:
-    recorder = Recorder()
-
-    async def wedged(key: str, mailbox: Mailbox[int]) -> None:
-        with trio.CancelScope(shield=True):
-            await trio.sleep(1.5)
-
-    async with open_directory(wedged, grace=0, instruments=[recorder]) as directory:
-        await directory.send("k", 1)
-        await wait_all_tasks_blocked()
-    ((_, _, stack),) = recorder.of("unresponsive")
-    assert stack.startswith("actor k:\n")
-
-
-async def test_the_picture_of_a_directory(autojump_clock: MockClock) -> None:
-    async def bad_or_busy(key: str, mailbox: Mailbox[int]) -> None:
-        async for _ in mailbox:
-            if key == "bad":
-                raise ValueError
-            await trio.sleep(5)
-
-    async with open_directory(bad_or_busy, name="d", budget=Budget(0, 1.0), instruments=[]) as directory:
-        assert directory.snapshot() == Node("d", "d", "directory", "running", runs=1)
-        await directory.send("bad", 1)
-        await trio.sleep(2)
-        for number in range(3):
-            await directory.send("busy", number)
-        await trio.sleep(1)
-        busy = Node("d/busy", "busy", "actor", "running", runs=1, up_for=1, queued=2)
-        bad = Node("d/bad", "bad", "actor", "quarantined")
-        assert directory.snapshot() == Node("d", "d", "directory", "running", runs=1, children=(busy, bad))
-        directory.stop()
-        assert directory.snapshot().state == "stopping"
-    assert directory.snapshot() == Node("d", "d", "directory", "done", runs=1, children=(bad,))
-
-
-async def test_an_actor_that_is_about_to_begin_has_not_run_for_any_time(autojump_clock: MockClock) -> None:
-    async with open_directory(reads, name="d") as directory:
-        await trio.sleep(5)
-        directory.send_nowait("k", 1)
-        assert directory.snapshot().children == (Node("d/k", "k", "actor", "running", queued=1),)
-        await trio.sleep(2)
-        assert [node.up_for for node in directory.snapshot().children] == [2]
-
-
 async def test_keyed_actors_may_ask_each_other_but_not_in_a_circle(autojump_clock: MockClock) -> None:
     async def relays(key: str, mailbox: Mailbox[Relay]) -> None:
         async for request in mailbox:
@@ -379,26 +304,3 @@ async def test_keyed_actors_may_ask_each_other_but_not_in_a_circle(autojump_cloc
             with pytest.raises(AskCycle) as caught:
                 await directory.ask("a", Relay(("b", "c", "a")))
             assert caught.value.path == ("d/c", "d/a", "d/b", "d/c")
-
-
-async def test_an_actor_that_rests_shows_how_it_ended(autojump_clock: MockClock) -> None:
-    async with open_directory(lasting(2, 1), name="d", backoff=Backoff(initial=3, jitter=0), budget=AMPLE, instruments=[]) as directory:
-        await directory.send("k", "begin")
-        await trio.sleep(4)
-        (node,) = directory.snapshot().children
-        assert isinstance(node.last_exit, Exit) and isinstance(node.last_exit.error, ValueError)
-        assert (node.last_exit.path, node.last_exit.how, node.last_exit.at, node.last_exit.ran_for) == ("d/k", "raised", 2, 2)
-        assert (node.state, node.runs, node.up_for) == ("waiting", 1, 0)
-
-
-async def test_the_picture_of_a_directory_in_a_child(autojump_clock: MockClock) -> None:
-    """It has the place of the child that opened it."""
-
-    async def runs(*, task_status: trio.TaskStatus[Directory[str, int]]) -> None:
-        async with open_directory(reads, name="of no matter") as directory:
-            task_status.started(directory)
-            await trio.sleep_forever()
-
-    async with open_supervisor(Child("runs", runs), name="engine") as supervisor:
-        assert supervisor["runs"].snapshot() == Node("engine/runs", "runs", "directory", "running", runs=1)
-        supervisor.stop()
