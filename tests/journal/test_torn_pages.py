@@ -22,6 +22,10 @@ def first_node(page: Page) -> int:
     return int(struct.unpack_from("=H", page, 16)[0])
 
 
+def last_node(page: Page) -> int:
+    return int(struct.unpack_from("=H", page, 14)[0])
+
+
 TEARS: dict[str, tuple[Callable[[Page], None], str]] = {
     "nothing": (lambda page: page.__setitem__(slice(None), bytes(len(page))), "it holds page 0"),
     "another page": (lambda page: place(page, 0, "Q", 7), "it holds page 7"),
@@ -33,7 +37,7 @@ TEARS: dict[str, tuple[Callable[[Page], None], str]] = {
     "no records": (lambda page: place(page, 12, "H", 16), "it is empty"),
     "a record outside": (lambda page: place(page, 16, "H", 4095), "a record lies outside of it"),
     "a record in the header": (lambda page: place(page, 16, "H", 2), "a record lies outside of it"),
-    "a key too long": (lambda page: place(page, first_node(page) + 6, "H", 512), "a record reaches beyond its end"),
+    "a key too long": (lambda page: place(page, last_node(page) + 6, "H", 512), "a record reaches beyond its end"),
     "a value too long": (lambda page: place(page, first_node(page), "HH", 0, 1), "a record reaches beyond its end"),
     "a large record nowhere": (lambda page: place(page, first_node(page) + 4, "H", 1), "is not there"),
 }
