@@ -22,6 +22,11 @@ def first_node(page: Page) -> int:
     return int(struct.unpack_from("=H", page, 16)[0])
 
 
+def one_byte_too_long(page: Page) -> None:
+    at = first_node(page)
+    place(page, at, "HH", len(page) - at - 8 - struct.unpack_from("=H", page, at + 6)[0] + 1, 0)
+
+
 def last_node(page: Page) -> int:
     return int(struct.unpack_from("=H", page, 14)[0])
 
@@ -39,6 +44,7 @@ TEARS: dict[str, tuple[Callable[[Page], None], str]] = {
     "a record in the header": (lambda page: place(page, 16, "H", 2), "a record lies outside of it"),
     "a key too long": (lambda page: place(page, last_node(page) + 6, "H", 512), "a record reaches beyond its end"),
     "a value too long": (lambda page: place(page, first_node(page), "HH", 0, 1), "a record reaches beyond its end"),
+    "a value one byte too long": (one_byte_too_long, "a record reaches beyond its end"),
     "a large record nowhere": (lambda page: place(page, first_node(page) + 4, "H", 1), "is not there"),
 }
 
