@@ -160,6 +160,20 @@ def test_a_tree_that_is_described_in_too_few_bytes_is_told_and_left_out_of_a_cop
             assert isinstance(copy.apply([Append(key("sound"), 0, b"e", 1)])[0], CorruptRecord)
 
 
+def test_a_copy_of_a_journal_whose_own_tree_is_torn_has_a_format_version(sound: Path, tmp_path: Path) -> None:
+    """It came while the journal was open: with it none is opened."""
+    number, size = root_page(sound, b"meta")
+    target = torn(sound, tmp_path / "torn", 2, lambda page: None, size)
+    with closing(LmdbStore.open(target, read_only=True)) as store:
+        with (target / "data.mdb").open("r+b") as file:
+            file.seek(number * size)
+            file.write(bytes(size))
+        store.salvage(tmp_path / "copy")
+    with closing(LmdbStore.open(tmp_path / "copy")) as copy:
+        copy.reindex()
+        assert copy.head(key("sound")) == 4
+
+
 def test_a_tree_that_says_it_is_deeper_than_any_is_not_walked(sound: Path, tmp_path: Path) -> None:
     """LMDB does not open such a journal; the damage may come while it is open."""
     target = torn(sound, tmp_path / "torn", 2, lambda page: None, middle_page(sound, "rows")[1])
