@@ -46,7 +46,6 @@ OBLIGATION_KEY = struct.Struct(">QBB")  # serial, tag, kind; then the row
 DUE_KEY = struct.Struct(">BIQQ")  # kind, queue, due, serial; then the row
 DUE_QUEUE = struct.Struct(">BI")  # kind, queue
 STATUS_KEY = struct.Struct(">BIBIQ")  # tag, namespace, status, type, serial
-STATUS_TYPE = struct.Struct(">BIBI")  # tag, namespace, status, type
 STATUS_PREFIX = struct.Struct(">BI")  # tag, namespace
 ATTRIBUTE_PREFIX = struct.Struct(">BII")  # tag, namespace, attribute; then the value and the serial
 COUNT_KEY = struct.Struct(">cIB")  # '#', namespace, status

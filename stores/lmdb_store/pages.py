@@ -23,7 +23,7 @@ _META_TREES, _META_LAST = 40, struct.Struct("=QQ")  # where the two trees are; l
 
 _BRANCH, _LEAF, _OVERFLOW = 1, 2, 4
 _KIND = _BRANCH | _LEAF | _OVERFLOW
-_BIG, _TREE_INSIDE = 1, 2
+_BIG = 1
 _NO_PAGE = (1 << 64) - 1
 _LONGEST_KEY = 511
 _DEEPEST = 32

@@ -54,7 +54,7 @@ def tear(journal: Path, tree: str) -> None:
 def torn_owners(journal: Path, sound: Path, tree: str) -> set[WorkflowKey]:
     """Those that have, or may have, rows of that tree on the page that `tear` tears; the sound journal says whose is which number."""
     page, _ = middle_page(journal, tree)
-    with _pages(journal) as (pages, trees_found, _):
+    with open_pages(journal) as (pages, trees_found, _):
         found = next(each for each in trees_found if each.name == tree.encode())
         keys = [bytes(at) for at, _ in pages.records(Tree(found.name, page, 1, 0), print)]
     around: set[int] = set()
@@ -73,7 +73,7 @@ def middle_page(journal: Path, tree: str) -> tuple[int, int]:
 
 def leaves(journal: Path, tree: str) -> list[tuple[int, int]]:
     """The number of every page of a tree of two levels but its root, and the size of pages."""
-    with _pages(journal) as (pages, found, size):
+    with open_pages(journal) as (pages, found, size):
         root = next(each for each in found if each.name == tree.encode())
         assert root.depth == 2
         page, places = pages._page(root.root, 1)
@@ -81,7 +81,7 @@ def leaves(journal: Path, tree: str) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def _pages(journal: Path) -> Iterator[tuple[Pages, list[Tree], int]]:
+def open_pages(journal: Path) -> Iterator[tuple[Pages, list[Tree], int]]:
     environment = Environment(journal, Settings(read_only=True))
     fd = os.open(journal / "data.mdb", os.O_RDONLY)
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, LmdbStore, StoreError, StoreFull, StoreNotWritable, dump
+from aion_trio.stores import CorruptRecord, LmdbStore, StoreError, StoreFormatError, StoreFull, StoreNotWritable, dump
 
 from .building import events, full_workflow, key, start, write
 from .damage import root_page
@@ -119,6 +119,15 @@ def test_a_copy_lies_in_a_new_or_an_empty_directory_and_is_durable_with_its_name
     assert (place / "data.mdb").stat().st_mode & 0o777 == 0o644
     with closing(LmdbStore.open(place, read_only=True)) as copy:
         assert dump(copy) == dump(lmdb_store)
+
+
+@pytest.mark.parametrize("how", ["backup", "salvage"])
+def test_a_copy_is_not_put_beside_other_files(lmdb_store: LmdbStore, tmp_path: Path, how: str) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").write_text("mine")
+    with pytest.raises(StoreFormatError, match="not empty"):
+        getattr(lmdb_store, how)(tmp_path / "taken")
+    assert os.listdir(tmp_path / "taken") == ["notes.txt"]
 
 
 def test_a_backup_takes_no_room_for_what_was_purged(lmdb_store: LmdbStore, tmp_path: Path) -> None:

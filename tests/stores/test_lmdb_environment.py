@@ -112,6 +112,20 @@ def test_the_map_is_the_largest_that_the_address_space_has_room_for(tmp_path: Pa
     assert asked == [1 << bits for bits in range(40, max(24, fits.bit_length() - 1) - 1, -1)]
 
 
+@pytest.mark.parametrize(
+    ("limit", "map_bytes"),
+    [(resource.RLIM_INFINITY, 1 << 40), ((1 << 32) + 12345, 1 << 30), ((1 << 32) + (1 << 15), (1 << 30) + (1 << 13)), (1 << 20, 1 << 24)],
+)
+def test_a_limited_address_space_gives_a_quarter_to_the_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, map_bytes: int
+) -> None:
+    """In whole pages, and not less than 16 MB."""
+    limits = {resource.RLIMIT_AS: (limit, resource.RLIM_INFINITY), resource.RLIMIT_FSIZE: (resource.RLIM_INFINITY,) * 2}
+    monkeypatch.setattr(resource, "getrlimit", lambda which: limits[which])
+    with closing(LmdbStore.open(tmp_path / "journal")) as store:
+        assert store._environment.handle.info()["map_size"] == map_bytes
+
+
 def lmdb_error(kind: type[lmdb.Error], code: int) -> lmdb.Error:
     error = kind("mdb_env_open")
     error.code = code

@@ -82,9 +82,9 @@ def test_a_tree_is_named_in_a_finding_whatever_its_name_is() -> None:
 
 
 def test_a_large_record_is_read_whole_however_its_last_page_is_filled(tmp_path: Path) -> None:
-    """By one byte, to the last byte, and all between; and one whose size takes more than two bytes."""
-    sizes = range(2 * resource.getpagesize() - 100, 2 * resource.getpagesize())
-    rows = [Open(ObligationKind.ACTIVITY, size.to_bytes(3), payload=b"p" * size) for size in (*sizes, 200_000)]
+    """By one byte, to the last byte, and all between; and one whose size takes more than two bytes. Some page begins with one."""
+    sizes = range(2 * resource.getpagesize() - 200, 2 * resource.getpagesize())
+    rows = [Open(ObligationKind.ACTIVITY, size.to_bytes(4), payload=b"p" * size) for size in (*sizes, 200_000)]
     with closing(LmdbStore.open(tmp_path / "j")) as store:
         store.apply([Append(key("w"), 0, b"e", 1, opens=rows)])
         assert [finding for finding in store.verify() if finding.remedy is Remedy.SALVAGE] == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, Finding, LmdbStore, MemoryStore, ObligationKind, Remedy, SummaryFilter, dump, records_of
+from aion_trio.stores import CorruptRecord, Finding, LmdbStore, MemoryStore, ObligationKind, Remedy, dump, records_of
 from aion_trio.stores.lmdb_store.layout import BY_STATUS, EVENTS, EVENTS_KEY, IDENTITY, MARK, OBLIGATION, OBLIGATION_KEY, ROW, RUN, RUN_KEY
 from aion_trio.stores.lmdb_store.records import seal
 from aion_trio.stores.lmdb_store.rows import encode_identity, encode_obligation, encode_run
@@ -223,32 +223,6 @@ def test_a_workflow_of_which_nothing_tells_whose_it_is_stays_out_of_an_index_mad
         write(store, *full_workflow(key("alpha")))
         assert store.head(key("alpha")) == 3
         assert {finding.workflow_id for finding in store.verify()} == {""}
-
-
-@pytest.mark.parametrize("damaged", [False, True])
-def test_an_index_made_anew_gives_no_number_out_again(journal: Path, damaged: bool) -> None:
-    """Where the next number cannot be read any more, those that have rows or an id are still theirs."""
-    with closing(LmdbStore.open(journal)) as store:
-        write(store, start(key("gone")))
-        store.purge([key("gone")])
-    with trees(journal) as at:
-        if damaged:
-            at.turn("meta", b"next_serial")
-    with closing(LmdbStore.open(journal)) as store:
-        store.reindex()
-        write(store, start(key("new")))
-    with trees(journal) as at:
-        assert at.serial(key("new")) == BETA + (1 if damaged else 2)
-
-
-def test_what_is_written_behind_an_index_made_anew_follows_from_it(lmdb_store: LmdbStore) -> None:
-    """Names that nobody has any more have no number then, and others have theirs."""
-    write(lmdb_store, start(key("gone"), summary(type_name="old")), start(key("kept"), summary(type_name="new")))
-    lmdb_store.purge([key("gone")])
-    lmdb_store.reindex()
-    write(lmdb_store, start(key("next"), summary(type_name="new")))
-    assert lmdb_store.verify() == []
-    assert len(lmdb_store.summaries(SummaryFilter(type="new")).entries) == 2
 
 
 @pytest.mark.parametrize("how", ["gap", "event's bit", "end"])
