@@ -309,3 +309,4 @@ class Execution:
     def evict(self) -> None:
         """Drop the run from memory; nothing is recorded, whatever its cleanup code does."""
         self._kernel.evict()
+        self._main = None  # it leads back here, and would leave each run to the collector
