@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 import trio
@@ -149,6 +150,44 @@ async def test_a_signal_to_a_child_on_record_waits_until_the_child_has_started(a
             assert await engine.handle("c").result() == 6
 
 
+@pytest.mark.parametrize(("policy", "ending"), [("cancel", "WorkflowCancelled"), ("terminate", "WorkflowTerminated")])
+async def test_a_parents_end_waits_for_its_childs_successor(
+    policy: Literal["cancel", "terminate"], ending: str, autojump_clock: MockClock
+) -> None:
+    """C3, R4: between two runs the child cannot be told; its id is not free."""
+
+    @aion.workflow
+    async def goes_on(is_first: bool) -> None:
+        await shop.go.receive()
+        durable.continue_as_new(False)
+
+    @aion.workflow
+    async def leaves_later(child_id: str) -> None:
+        await durable.start_child(goes_on, True, id=child_id, on_parent_close=policy)
+        await shop.go.receive()
+
+    workflows = [goes_on, leaves_later]
+    async with engine_on(MemoryStore(), workflows=workflows) as engine:
+        parent = await engine.start(leaves_later, "c", id="p")
+        await until(engine, "c", "WorkflowStarted")
+        await engine.handle("c").signal(shop.go, 1)
+        await until(engine, "c", "WorkflowContinuedAsNew")
+        await parent.signal(shop.go, 1)
+        await parent.result()
+        histories = cut_after(await engine.export_history("c"), "WorkflowContinuedAsNew"), await engine.export_history("p")
+    store = MemoryStore()
+    await recovered(store, *histories, workflows=[leaves_later])
+    async with engine_on(store, workflows=[leaves_later]) as engine:  # the code that the successor needs is missing
+        (row,) = store.obligations_of(engine.key("p"))
+        assert row.kind is ObligationKind.CANCEL_REQUEST
+        assert await Courier(engine.journal, engine.runs).deliver(row) is Effect.LATER
+        assert list(store.obligations_of(engine.key("p"))) == [row]
+    async with engine_on(store, workflows=workflows) as engine:
+        with trio.fail_after(60):
+            await until(engine, "c", ending)
+        assert not store.obligations_of(engine.key("p"))
+
+
 async def test_what_is_closed_already_is_settled(autojump_clock: MockClock) -> None:
     """R6, R7: carrying out a row twice has one effect."""
     store = await a_signal_that_is_owed()
@@ -226,4 +265,5 @@ async def test_how_a_child_ended_is_recorded_with_its_parent(end: str, kind: str
             await parent.result()
         (failed,) = [event for event in await history_of(engine, "p") if isinstance(event, ChildWorkflowFailed)]
     assert failed.failure[:4] == [kind, "ChildWorkflowFailedError", message, None]
+    assert failed.failure[5] is False
     assert (failed.failure[4] is not None) is (end == "fail")

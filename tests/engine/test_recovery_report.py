@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import FrozenInstanceError
 from typing import Any, cast
 
 import pytest
@@ -11,7 +12,7 @@ import trio.testing
 import trio_util
 from trio.testing import MockClock
 
-from aion_trio.recovery import Courier, Quarantined, Recovery
+from aion_trio.recovery import Courier, Quarantined, Recovery, RecoveryReport
 from aion_trio.recovery.sweeps import Sweeps
 from aion_trio.seams import TrioClock
 from aion_trio.stores import Append, Close, CorruptRecord, Fault, FaultyStore, MemoryStore, ObligationKind, StoreFailed, WorkflowKey
@@ -39,7 +40,19 @@ async def test_the_report_is_in_the_log(autojump_clock: MockClock, caplog: pytes
     caplog.set_level(logging.INFO, "aion_trio")
     async with engine_on(store) as engine:
         assert engine.recovery.children_started == 1
+        told = [record.name for record in caplog.records if record.getMessage() == f"recovery: {engine.recovery}"]
+    assert told == ["aion_trio"]
     assert "recovery: RecoveryReport(children_started=1, " in caplog.text
+
+
+async def test_a_new_journal_has_nothing_to_recover(mock_clock: MockClock) -> None:
+    """R9: and what a report says is said once and for all."""
+    async with engine_on(MemoryStore(), clock=TrioClock()) as engine:
+        report = engine.recovery
+    assert report == RecoveryReport() == RecoveryReport(0, 0, 0, 0, 0, 0, (), 0.0)
+    with pytest.raises(FrozenInstanceError):
+        report.children_started = 1  # type: ignore[misc]
+    assert not hasattr(report, "__dict__")
 
 
 async def test_a_child_whose_id_is_taken_is_none_that_was_started(autojump_clock: MockClock) -> None:
@@ -65,6 +78,7 @@ async def test_the_report_tells_how_long_the_sweeps_took(mock_clock: MockClock) 
     """R9."""
     store = FaultyStore(await a_child_that_is_owed())
     store.plan(Fault("apply", wait=lambda: mock_clock.jump(2.5)))
+    mock_clock.jump(1000)
     async with engine_on(store, clock=TrioClock()) as engine:
         assert engine.recovery.seconds == 2.5
 
