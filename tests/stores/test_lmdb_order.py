@@ -16,6 +16,13 @@ CASES: dict[str, tuple[str, str, int, int, list[tuple[str, str]]]] = {
     "rows of the last, now of the first": (
         "rows", "000000000000000300", 7, 1, [("alpha", "the row 000000000000000100 is out of order")],
     ),
+    "a run of the first, now of another": (
+        "rows", "00000000000000010100000001", 7, 3,
+        [
+            ("", "the row 00000000000000090100000001 cannot be found by its key"),
+            ("alpha", "the row 00000000000000010200000001 is out of order"),
+        ],
+    ),
     "events of the first, now behind the last": (
         "rows", "00000000000000010200000003", 7, 2,
         [("", "the row 00000000000000050200000003 cannot be found by its key"), ("alpha", "the row 00000000000000010301 is out of order")],

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aion_trio.stores import Append, CorruptRecord, LmdbStore, Remedy, WorkflowKey, WorkflowRecords, dump
-from aion_trio.stores.lmdb_store.layout import EVENTS, SERIAL
+from aion_trio.stores.lmdb_store import salvage
+from aion_trio.stores.lmdb_store.environment import Environment, Settings
+from aion_trio.stores.lmdb_store.layout import EVENTS, EVENTS_KEY, SERIAL
 from aion_trio.stores.lmdb_store.pages import Tree
 from tests.journal.paging import leaves, open_pages, torn
 
@@ -113,3 +115,22 @@ def require_refused(copy: LmdbStore, owner: WorkflowKey, *, to_append: bool) -> 
 def require_whole(copy: LmdbStore, owner: WorkflowKey, records: WorkflowRecords) -> None:
     assert tuple(copy.history(owner).frames) == records.frames, owner
     assert copy.head(owner) == sum(frame.count for frame in records.frames)
+
+
+def test_a_mark_of_a_loss_stays_whatever_a_page_says_later(tmp_path: Path) -> None:
+    """A damaged tree may lead to a key twice; what was refused once must not look whole."""
+    LmdbStore.open(tmp_path).close()
+    with open_pages(tmp_path) as (_, trees, _):
+        (tree,) = [tree for tree in trees if tree.name == b"rows"]
+    with closing(Environment(tmp_path, Settings())) as environment:
+        salvage._copy(environment, tree, iter([(b"k", b"torn"), (b"k", b"whole"), (b"l", b"whole")]))
+        with environment.view() as view:
+            assert [*view.txn.cursor(db=environment.tables.rows)] == [(b"k", b"torn"), (b"l", b"whole")]
+
+
+def test_a_key_that_is_cut_off_before_a_torn_page_tells_of_no_loss_of_events() -> None:
+    """It names a workflow and no row of it, so that events may lie behind it only as behind any other's end."""
+    cut_off, whole = SERIAL.pack(5), EVENTS_KEY.pack(5, EVENTS, 3)
+    assert [*salvage._losses(cut_off, b"")] == []
+    assert [*salvage._losses(cut_off, whole)] == []
+    assert [*salvage._losses(whole, cut_off)] == [(EVENTS_KEY.pack(5, EVENTS, 4), b"torn")]
