@@ -57,7 +57,11 @@ def _write_set(encoder: cbor2.CBOREncoder, value: Any) -> None:
 
 
 def _write_datetime(encoder: cbor2.CBOREncoder, value: datetime) -> None:
-    encoder.encode_semantic(0 if value.utcoffset() is not None else _NAIVE, value.isoformat())
+    if value.utcoffset() is None:
+        encoder.encode_semantic(_NAIVE, value.isoformat())
+    else:
+        text = value.isoformat()
+        encoder.encode_semantic(0, text[:-6] + "Z" if text.endswith("+00:00") else text)  # as the C encoder has it
 
 
 def _write_time(encoder: cbor2.CBOREncoder, value: time) -> None:

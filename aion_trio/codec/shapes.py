@@ -235,5 +235,7 @@ def readable(annotation: Any) -> str:
         return "None"
     if origin is Literal:
         return f"Literal[{', '.join(map(repr, args))}]"
-    name = getattr(origin or annotation, "__name__", None) or repr(annotation).replace("typing.", "")
-    return f"{name}[{', '.join(map(readable, args))}]" if args and origin is not Annotated else str(name)
+    if origin in _NOTES:
+        return readable(args[0])
+    name = getattr(origin or annotation, "__name__", None) or repr(annotation)
+    return f"{name}[{', '.join(map(readable, args))}]" if args else str(name)

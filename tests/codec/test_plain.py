@@ -41,6 +41,9 @@ def test_encoding_what_was_decoded_gives_the_same_bytes(value: Any) -> None:
 @example(Decimal("-1.5"))
 @example(Decimal("0.00"))
 @example([Decimal(0), dt.datetime(2024, 1, 1), dt.timedelta(1)])
+@example(dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+@example(dt.datetime(2024, 1, 1, 0, 0, 0, 5, tzinfo=dt.UTC))
+@example(dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(seconds=28))))
 def test_the_bytes_of_a_value_do_not_depend_on_what_stands_beside_it(value: Any) -> None:
     """K3: a set or a NaN beside it has it written by another encoder."""
     assert encode([value, {1}]) == b"\x82" + encode(value) + encode({1})

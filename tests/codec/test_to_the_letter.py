@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import typing
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
 import cbor2
 import msgspec
@@ -28,6 +29,7 @@ from aion_trio.codec import (
 )
 from aion_trio.codec.lines import _PREVIEW_CHARACTERS
 from aion_trio.codec.misfit import Misfit
+from aion_trio.codec.shapes import readable
 from aion_trio.errors import InvalidInputError, JournalFormatError, RecordedError
 from aion_trio.events import CHILD_WORKFLOW_STARTED, FIELD_NAMES, SIGNAL_RECEIVED
 
@@ -173,3 +175,20 @@ def test_a_typed_dict_with_a_parameter_is_filled_in() -> None:
 
 def test_a_failed_child_without_a_known_id_has_an_empty_one() -> None:
     assert child_exception_of(failure_of(Odd("late"))).child_id == ""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "name"),
+    [
+        (typing.Tuple[int, ...], "tuple[int, ...]"),  # noqa: UP006  # as older code says it
+        (list[Annotated[int, "metres"]], "list[int]"),
+        (Annotated[dict[str, int], "metres"], "dict[str, int]"),
+        (Annotated[int, "metres"] | None, "int | None"),
+        (typing.ForwardRef("Order"), "ForwardRef('Order')"),
+        (list[Any], "list[Any]"),
+        (Literal["a", 1], "Literal['a', 1]"),
+    ],
+    ids=str,
+)
+def test_errors_name_annotations_as_a_person_writes_them(annotation: Any, name: str) -> None:
+    assert readable(annotation) == name
