@@ -208,9 +208,12 @@ class Projection:
         for ordinal, child in self.children.items():
             self._close_child(ordinal, child)
         if self.parent is not None:
-            parent_id, parent_run_id, ordinal = self.parent
-            payload = self._owed_to(parent_id, parent_run_id, ordinal)
-            self.open_row(ObligationKind.CHILD_CLOSED, rows.row_of(self.current.run_no, 0), payload=payload)
+            self.owe_closing(self.parent)
+
+    def owe_closing(self, parent: list[Any]) -> None:
+        """The run, which has closed, owes that to its parent `[workflow id, run id, ordinal]` (C2)."""
+        payload = self._owed_to(*parent)
+        self.open_row(ObligationKind.CHILD_CLOSED, rows.row_of(self.current.run_no, 0), payload=payload)
 
     def _close_child(self, ordinal: int, child: OpenChild) -> None:
         """Apply the parent-close policy, also to a child that was recorded and never started (C3, L2)."""

@@ -148,7 +148,10 @@ class Courier:
         _, parent_id, _, parent_run_id, ordinal = fields_of(row.payload)
         result = cause[2] if cause[0] == ev.WORKFLOW_COMPLETED else None
         failure = None if cause[0] == ev.WORKFLOW_COMPLETED else _closing_failure(cause)
-        return await self._runs.ask(parent_id, ChildClosed(parent_run_id, ordinal, result, failure, _closing(row)))
+        effect = await self._runs.ask(parent_id, ChildClosed(parent_run_id, ordinal, result, failure, _closing(row)))
+        if effect is Effect.MOOT:
+            effect = await self._runs.ask(row.key.workflow_id, Settle(_closing(row), absent=parent_id))
+        return effect
 
     async def _cancel_request(self, row: Obligation, cause: Raw) -> Effect:
         """Cancel or terminate a child as its parent asked, or as its parent-close policy says (C3, K9)."""

@@ -13,7 +13,7 @@ from ..activities.task import TaskKey
 from ..events import Raw
 from ..journal.rows import SIGNAL_MARK, fields_of, row_of, sender_mark
 from ..replay import Execution
-from ..stores.contract import Close, ObligationKind, RunRow
+from ..stores.contract import Close, ObligationKind, RunRow, WorkflowKey
 from .lifecycle import require_open
 from .messages import Ask, ChildClosed, Deliver, DeliverFrom, Effect, Resume, Settle, SignalOutcome, Stack
 from .record import new_execution
@@ -80,10 +80,13 @@ def signal_outcome(turn: Turn, message: SignalOutcome) -> None:
 
 
 def child_closed(turn: Turn, message: ChildClosed) -> None:
-    """Record a child's closing, once (C2). It goes to the code unless the child was cancelled (K9)."""
+    """Record a child's closing, once (C2). It goes to the code unless the child was cancelled (K9).
+
+    A parent that was purged is told nothing. One that is imported later is told when it asks for the child's start (`start_child`).
+    """
     projection = turn.projection
     if not turn.record.exists:
-        turn.answer(message, Effect.LATER)
+        turn.answer(message, Effect.MOOT)
         return
     turn.advance()
     current = projection.open and projection.current.run_id == message.run_id
@@ -113,7 +116,14 @@ def _is_to_be_started(turn: Turn, message: ChildClosed) -> bool:
 
 
 def settle(turn: Turn, message: Settle) -> None:
-    """Stop owing something whose effect needs no event here."""
+    """Stop owing something whose effect needs no event here.
+
+    Whoever comes to be after this look finds the row closed: what then asks for it comes in a later turn.
+    """
+    namespace = turn.record.key.namespace
+    if message.absent is not None and turn.services.journal.head(WorkflowKey(namespace, message.absent)):
+        turn.answer(message, Effect.LATER)
+        return
     turn.closes.append(message.closes)
     turn.answer(message, Effect.SETTLED)
 

@@ -5,10 +5,12 @@ Each function puts one message's effect into a turn. Whatever it answers is answ
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import codec, errors, events as ev
 from ..events import Raw
 from ..history import WorkflowStatus
-from ..journal.rows import CANCEL_MARK, START_MARK, command_of
+from ..journal.rows import CANCEL_MARK, START_MARK, command_of, row_of
 from ..journal.transfer import import_appends
 from ..stores.contract import Close, InvalidRecord, ObligationKind
 from ..stores.limits import require_id
@@ -77,6 +79,7 @@ def start_child(turn: Turn, message: StartChild) -> None:
         root = turn.root()
         if root is not None and root[9] == parent and births.began_as_recorded(root, message.cause, turn.services.world.codec):
             turn.closes.append(message.closes)
+            _owe_closing_again(turn, parent)
             turn.answer(message, Effect.SETTLED)
         else:
             turn.answer(message, Effect.MOOT)
@@ -94,6 +97,16 @@ def start_child(turn: Turn, message: StartChild) -> None:
     turn.closes.append(Close(message.closes.kind, message.closes.row, message.closes.owner, required=True))
     turn.answer(message, Effect.DONE)
     turn.begin(births.child_run(message.cause, parent, turn.services.ids.run_id()), definition)
+
+
+def _owe_closing_again(turn: Turn, parent: list[Any]) -> None:
+    """A parent whose history was taken over when its child had closed is told as any other: there was nobody to tell before (C2)."""
+    projection = turn.projection
+    if projection.status is None or not projection.status.over:
+        return
+    row = row_of(projection.current.run_no, 0)
+    if turn.services.journal.obligation(turn.record.key, ObligationKind.CHILD_CLOSED, row) is None:
+        projection.owe_closing(parent)
 
 
 def _can_be_an_id(workflow_id: str) -> bool:

@@ -111,9 +111,10 @@ class ParentRequest(Request[Effect]):
 
 @dataclass(eq=False)
 class Settle(Request[Effect]):
-    """Close a row of this workflow whose effect needs no event."""
+    """Close a row of this workflow whose effect needs no event; if it is owed to `absent`, only while there is no such workflow."""
 
     closes: Close
+    absent: str | None = None
 
 
 @dataclass(eq=False)
