@@ -18,24 +18,26 @@ def back_up(environment: Environment, destination: Path) -> None:
     """Write a compact copy to an empty or new directory. The data file has its name only when it is whole and durable.
 
     The snapshot is held for as long as the copy takes, and pages that are freed meanwhile are used again afterwards.
-    Raises `StoreFormatError` if there is something in the directory, `StoreNotWritable`, `StoreFull`.
+    Raises `StoreFormatError` if there is something in the directory, `StoreNotWritable`, `StoreFull`,
+    `StoreClosed`.
     """
     require_vacant(destination)
+    handle = environment.handle  # a journal that is closed says so before anything is made
     try:
         destination.mkdir(parents=True, exist_ok=True)
-        _write(environment, destination)
+        _write(environment, handle, destination)
     except OSError as error:
         raise refusal_of(destination, error) from error
     except lmdb.Error as error:
         raise _refusal(destination, error) from error
 
 
-def _write(environment: Environment, destination: Path) -> None:
+def _write(environment: Environment, handle: lmdb.Environment, destination: Path) -> None:
     partial = destination / _PARTIAL
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         with environment.view() as view:
-            environment.handle.copyfd(fd, compact=True, txn=view.txn)
+            handle.copyfd(fd, compact=True, txn=view.txn)
         os.fsync(fd)
     except BaseException:
         partial.unlink()

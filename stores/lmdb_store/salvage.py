@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..contract import Finding, Remedy
@@ -36,16 +36,13 @@ def torn_pages(environment: Environment) -> list[Finding]:
 def salvage(environment: Environment, destination: Path, written_by: str = "") -> None:
     """Copy every record that can be read to an empty or new directory. Raises what opening a journal there raises."""
     require_vacant(destination)
-    destination.mkdir(parents=True, exist_ok=True)
-    copy = Environment(destination, Settings(map_bytes=environment.settings.map_bytes))
-    try:
-        with _open(environment) as (pages, _, main):
+    with _open(environment) as (pages, _, main):  # a journal that is closed says so before anything is made
+        destination.mkdir(parents=True, exist_ok=True)
+        with closing(Environment(destination, Settings(map_bytes=environment.settings.map_bytes))) as copy:
             for tree in [each for each in pages.trees(main, pass_over) if each.name in TABLES]:
                 _copy(copy, tree, _with_losses(pages, tree) if tree.name == b"rows" else pages.records(tree, pass_over))
-        with copy.begin() as txn:
-            sign(View(txn, copy.tables), written_by)
-    finally:
-        copy.close()
+            with copy.begin() as txn:
+                sign(View(txn, copy.tables), written_by)
     sync_names(destination)
 
 

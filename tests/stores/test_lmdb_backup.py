@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aion_trio.stores import CorruptRecord, LmdbStore, StoreError, StoreFormatError, StoreFull, StoreNotWritable, dump
+from aion_trio.stores import CorruptRecord, LmdbStore, StoreClosed, StoreError, StoreFormatError, StoreFull, StoreNotWritable, dump
 
 from .building import events, full_workflow, key, start, write
 from .damage import root_page
@@ -128,6 +128,14 @@ def test_a_copy_is_not_put_beside_other_files(lmdb_store: LmdbStore, tmp_path: P
     with pytest.raises(StoreFormatError, match="not empty"):
         getattr(lmdb_store, how)(tmp_path / "taken")
     assert os.listdir(tmp_path / "taken") == ["notes.txt"]
+
+
+@pytest.mark.parametrize("how", ["backup", "salvage"])
+def test_a_copy_of_a_closed_journal_leaves_nothing(lmdb_store: LmdbStore, tmp_path: Path, how: str) -> None:
+    lmdb_store.close()
+    with pytest.raises(StoreClosed):
+        getattr(lmdb_store, how)(tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
 
 
 def test_a_backup_takes_no_room_for_what_was_purged(lmdb_store: LmdbStore, tmp_path: Path) -> None:
