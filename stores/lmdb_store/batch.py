@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..contract import (
     Append,
@@ -58,8 +59,10 @@ class Batch:
         if self.memo.next_serial != self._first_serial:
             put(META_SERIAL, seal(META_SERIAL, SERIAL.pack(self.memo.next_serial)), db=meta)
         for (namespace, status), change in self._counted.items():
-            if change:
-                key = COUNT_KEY.pack(META_COUNT, namespace, status)
+            if not change:
+                continue
+            key = COUNT_KEY.pack(META_COUNT, namespace, status)
+            with suppress(CorruptRecord):  # a damaged count stays as it is, and whoever reads it is told; that stops nobody's work
                 record = self.view.txn.get(key, db=meta)
                 count = unseal_number(SERIAL, key, record) if record else 0
                 put(key, seal(key, SERIAL.pack(max(count + change, 0))), db=meta)

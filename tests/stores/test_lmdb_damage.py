@@ -8,11 +8,13 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from aion_trio.history import WorkflowStatus
 from aion_trio.stores import (
     Append,
     CorruptRecord,
     LmdbStore,
     ObligationKind,
+    Remedy,
     StoreError,
     SummaryFilter,
     WorkflowKey,
@@ -237,6 +239,20 @@ def test_an_append_to_a_damaged_workflow_is_refused_and_its_neighbours_stand(sou
     assert outcomes[0] == 1 and outcomes[2] == 5
     assert isinstance(outcomes[1], CorruptRecord) and outcomes[1].workflow_id == "alpha"
     store.close()
+
+
+def test_a_damaged_count_stops_no_workflow_and_is_counted_anew(sound: Path, tmp_path: Path) -> None:
+    """J7: it is no part of anybody's history, so whoever reads it is told, and nobody else."""
+    running = WorkflowStatus.RUNNING.number
+    (place,) = [place for place in places(sound) if place.key.startswith(b"#") and place.key[-1] == running and place.key[-2] == 1]
+    with closing(LmdbStore.open(turned(sound, tmp_path / "turned", place.at + place.key_bytes + place.value_bytes - 1, 1))) as store:
+        assert store.apply([start(key("new"))]) == [1]
+        with pytest.raises(CorruptRecord):
+            store.counts("default")
+        assert any("count" in finding.what and finding.remedy is Remedy.REPAIR for finding in store.verify())
+        store.reindex()
+        assert store.counts("default")[running] == 2
+        assert store.verify() == []
 
 
 @pytest.mark.parametrize("tag", [IDENTITY, EVENTS, OBLIGATION], ids=["summary", "events", "obligation"])
