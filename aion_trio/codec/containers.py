@@ -33,6 +33,17 @@ def _entries(pairs: Iterable[Any], key: Hook, item: Hook) -> Iterator[tuple[str,
         yield f"[{k!r}]", item, v
 
 
+_HASHABLE_AGAIN = "is hashable when it comes back (a Sequence comes back as a list: annotate tuple[T, ...])"
+
+
+def _come_back_hashable(shape: Shape, parts: list[Any]) -> bool:
+    """Whether what will be made of the stored parts can be keys: if not, nobody could read them again."""
+    try:
+        return all(hash(shape.build(part)) is not None for part in parts)
+    except TypeError:
+        return False
+
+
 def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:
     """A sequence of any length, made by `make` when it is read back; text is no sequence."""
     name = readable(annotation)
@@ -65,9 +76,13 @@ def set_shape(annotation: Any, element: Shape, make: Make) -> Shape:
             raise misfit(name, value)
         try:
             parts = [element.plain(part) for part in value]
-            return make(parts) if element.hashable else sorted(parts, key=encode)
         except Misfit as found:
             raise located(_indexed(element.plain, value), found, value) from None
+        if element.hashable:
+            return make(parts)
+        if not _come_back_hashable(element, parts):
+            raise misfit(f"{name} of what {_HASHABLE_AGAIN}", value)
+        return sorted(parts, key=encode)
 
     def build(value: Any) -> Any:
         if not is_set(value) and not is_sequence(value):
@@ -99,7 +114,11 @@ def mapping_shape(annotation: Any, parts: tuple[Shape, Shape], make: Make) -> Sh
             pairs = [(key.plain(k), item.plain(v)) for k, v in value.items()]
         except Misfit as found:
             raise located(_entries(value.items(), key.plain, item.plain), found, value) from None
-        return pairs if paired else dict(pairs)
+        if not paired:
+            return dict(pairs)
+        if not _come_back_hashable(key, [k for k, _ in pairs]):
+            raise misfit(f"{name} with keys of what {_HASHABLE_AGAIN}", value)
+        return pairs
 
     def build(value: Any) -> Any:
         pairs: list[Any]

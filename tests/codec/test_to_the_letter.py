@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
@@ -192,3 +193,19 @@ def test_a_failed_child_without_a_known_id_has_an_empty_one() -> None:
 )
 def test_errors_name_annotations_as_a_person_writes_them(annotation: Any, name: str) -> None:
     assert readable(annotation) == name
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (dict[Sequence[int], str], {(1, 2): "a"}),
+        (dict[int | Sequence[int], str], {(1, 2): "a"}),
+        (dict[tuple[Sequence[int], ...], str], {((1,),): "a"}),
+        (set[Sequence[int]], {(1, 2)}),
+        (frozenset[Collection[int]], frozenset({(1, 2)})),
+    ],
+    ids=str,
+)
+def test_keys_that_would_come_back_as_lists_are_refused_before_they_are_stored(annotation: Any, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"is hashable when it comes back \(a Sequence comes back as a list: annotate tuple"):
+        Value(annotation).encode(value)
