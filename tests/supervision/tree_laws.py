@@ -216,7 +216,8 @@ def what_escalates_is_plain(world: TreeWorld) -> None:
 def _stirs_outside(world: TreeWorld, path: str, begun: float, ended: float) -> bool:
     acts = {"told exit", "body left", "end", "stops", "cancels", "orders", "gave up", "restarting", "raises"}
     meanwhile = [line for line in world.log if begun <= line.at <= ended and line.what in acts]
-    return any(line.who != path and not below(path, line.who) for line in meanwhile) or any(line.what == "orders" for line in world.log)
+    others = any(line.who != path and not below(path, line.who) for line in meanwhile)
+    return others or begun <= world.cut_at <= ended or any(line.what == "orders" for line in world.log)
 
 
 def an_interrupt_goes_up_whole(world: TreeWorld) -> None:

@@ -45,7 +45,7 @@ class Outside:
     async def _block(self) -> None:
         world, root = self._world, self._world.root
         # Budgets on two levels may be such that the outer one is never spent: then the tree goes up and down for ever.
-        end = {"cancel": world.end_at, "wait": 2 * LATE}.get(world.ending, math.inf)
+        end = world.cut_at = {"cancel": world.end_at, "wait": 2 * LATE}.get(world.ending, math.inf)
         with trio.move_on_at(end) as whole:
             async with open_supervisor(
                 *[world.declare(each) for each in root.children],

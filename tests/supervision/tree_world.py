@@ -87,6 +87,7 @@ class TreeWorld:
     ending: str = field(init=False)  # as in `world.World`
     end_at: float = field(init=False)
     hurried_at: float = math.inf
+    cut_at: float = math.inf  # when all of it is cancelled, unless it has ended before
     log: list[Line] = field(default_factory=list[Line])
     raised: list[BaseException] = field(default_factory=list[BaseException])
     alive: set[str] = field(default_factory=set[str])
