@@ -11,6 +11,7 @@ from .. import errors, events as ev
 from ..activities import ActivityOutcome
 from ..activities.task import TaskKey
 from ..events import Raw
+from ..journal.projection import OpenChild
 from ..journal.rows import SIGNAL_MARK, fields_of, row_of, sender_mark
 from ..replay import Execution
 from ..stores.contract import Close, ObligationKind, RunRow, WorkflowKey
@@ -93,7 +94,7 @@ def child_closed(turn: Turn, message: ChildClosed) -> None:
     if current and message.ordinal > projection.last_child:
         turn.answer(message, Effect.LATER)  # this history does not reach to the child's record yet
         return
-    if current and message.ordinal in projection.children:
+    if current and _is_awaited(projection.children.get(message.ordinal), message):
         if _is_to_be_started(turn, message):
             turn.answer(message, Effect.LATER)  # only the start tells whether the one that has closed is this run's child
             return
@@ -106,6 +107,13 @@ def child_closed(turn: Turn, message: ChildClosed) -> None:
         return
     turn.closes.append(message.closes)
     turn.answer(message, Effect.SETTLED)
+
+
+def _is_awaited(child: OpenChild | None, message: ChildClosed) -> bool:
+    """Whether the run waits for the workflow that has closed: what goes on from a prefix of a history may have another child there."""
+    if child is None or message.closes.kind is ObligationKind.CHILD_START:  # that is owed by the run itself
+        return child is not None
+    return message.closes.owner is not None and message.closes.owner.workflow_id == child.child_id
 
 
 def _is_to_be_started(turn: Turn, message: ChildClosed) -> bool:

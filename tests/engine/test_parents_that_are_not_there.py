@@ -79,3 +79,33 @@ async def test_what_is_owed_to_a_parent_that_came_to_be_meanwhile_stays_owed(aut
         close = Close(ObligationKind.CHILD_CLOSED, bytes(8))
         assert await engine.runs.ask("c", Settle(close, absent="p")) is Effect.LATER
         assert await engine.runs.ask("c", Settle(close, absent="nobody")) is Effect.SETTLED
+
+
+async def test_a_child_of_another_course_of_things_tells_its_parent_nothing(autojump_clock: MockClock) -> None:
+    """Found by seed 12516748 of the simulation: a parent goes on from a prefix of its history, and has another child under that number."""
+
+    @aion.workflow
+    async def chooses() -> int:
+        n = await shop.go.receive()
+        child = await durable.start_child(shop.waits, n, id=f"c{n}")
+        return await child.result()
+
+    workflows = [*shop.WORKFLOWS, chooses]
+    async with engine_on(MemoryStore(), workflows=workflows) as engine:
+        parent = await engine.start(chooses, id="p")
+        await parent.signal(shop.go, 1)
+        await until(engine, "c1", "WorkflowStarted")
+        await engine.handle("c1").signal(shop.go, 10)
+        assert await parent.result() == 11
+        begun, child = cut_after(await engine.export_history("p"), "WorkflowStarted"), await engine.export_history("c1")
+    store = MemoryStore()
+    await recovered(store, begun, child, workflows=workflows)
+    async with engine_on(store, workflows=workflows) as engine:
+        parent = engine.handle("p")
+        await parent.signal(shop.go, 2)
+        await until(engine, "c2", "WorkflowStarted")
+        await trio.sleep(3600)
+        assert (await parent.describe()).status is aion.WorkflowStatus.RUNNING
+        await engine.handle("c2").signal(shop.go, 20)
+        assert await parent.result() == 22
+        assert not store.obligations_of(engine.key("c1"))
