@@ -381,7 +381,7 @@ def _are_up(log: list[Line], chain: list[str]) -> bool:
 
 def _falls(world: TreeWorld, chain: list[str], recent: list[Line]) -> bool:
     """Somebody of ``chain`` may be cancelled for another reason than the stop."""
-    if any(world.spots[path].auto.value != "never" for path in chain):
+    if any(world.spots[path].auto.value != "never" for path in chain) or _had_begun(world):
         return True
     if any(line.what == "gave up" and line.who in {ROOT, *chain} for line in world.log):
         return True
@@ -389,6 +389,13 @@ def _falls(world: TreeWorld, chain: list[str], recent: list[Line]) -> bool:
         (line.what == "raises" and line.who in chain) or (line.what == "restarting" and {above(line.who), line.who} & {ROOT, *chain})
         for line in recent
     )
+
+
+def _had_begun(world: TreeWorld) -> bool:
+    """The outermost level may have been stopping of itself when it was told to stop."""
+    root = world.spots[ROOT]
+    over = {line.who for line in world.log if line.what == "told exit"}
+    return root.auto is not AutoShutdown.NEVER and any(each.significant and each.path in over for each in root.children)
 
 
 def every_message_has_one_end(world: TreeWorld) -> None:
