@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import durable as durable
     from .activities import (
         ActivityInfo as ActivityInfo,
+        NotInActivityError as NotInActivityError,
         activity_info as activity_info,
         heartbeat as heartbeat,
     )
@@ -97,6 +98,7 @@ logging.getLogger("aion_trio").addHandler(logging.NullHandler())
 _HOMES = {
     "activities": (
         "ActivityInfo",
+        "NotInActivityError",
         "activity_info",
         "heartbeat",
     ),

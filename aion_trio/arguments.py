@@ -14,6 +14,9 @@ from .errors import InvalidInputError
 MAX_ID_BYTES = 400
 """The longest workflow id that a store can key a history by."""
 
+MAX_ATTRIBUTES, MAX_ATTRIBUTE_NAME_BYTES, MAX_ATTRIBUTE_TEXT_BYTES, MAX_ATTRIBUTE_INT_BYTES = 255, 255, 59_999, 126
+"""What a store can find a workflow by."""
+
 LONGEST_SECONDS = 100 * 366 * 86400
 """A century: what is longer is a mistake, and dates beyond the year 9999 cannot be told."""
 
@@ -60,15 +63,30 @@ def attribute_values(attributes: Mapping[str, object] | None, *, deleting: bool 
         raise InvalidInputError(f"attributes are a mapping of names to values, found {attributes!r}", "attributes")
     for name, value in (attributes or {}).items():
         path = f"attributes[{name!r}]"
-        text_of(name, "the name of an attribute")
+        _require_size(len(text_of(name, "the name of an attribute").encode()), MAX_ATTRIBUTE_NAME_BYTES, f"the name {name[:40]!r}", path)
         if value is None and deleting:
             checked[name] = None
         elif isinstance(value, str):
             checked[name] = text_of(value, path)
+            _require_size(len(value.encode()), MAX_ATTRIBUTE_TEXT_BYTES, f"the attribute {name!r}", path)
         elif isinstance(value, (int, float, bool, datetime)) and not (isinstance(value, float) and math.isnan(value)):
             checked[name] = value
+            if isinstance(value, int):
+                _require_size((abs(value).bit_length() + 7) // 8, MAX_ATTRIBUTE_INT_BYTES, f"the attribute {name!r}", path)
         else:
             raise InvalidInputError(f"attribute {name!r} must be a text, number, bool or aware datetime, found {value!r}", path)
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInputError(f"attribute {name!r} must be an aware datetime, found {value!r}", path)
+    require_few(len(checked))
     return checked
+
+
+def require_few(count: int) -> None:
+    """Raise `InvalidInputError` if a workflow cannot have so many attributes."""
+    if count > MAX_ATTRIBUTES:
+        raise InvalidInputError(f"a workflow may have {MAX_ATTRIBUTES} attributes, found {count}", "attributes")
+
+
+def _require_size(size: int, limit: int, what: str, path: str) -> None:
+    if size > limit:
+        raise InvalidInputError(f"{what} may have {limit} bytes, found {size}", path)

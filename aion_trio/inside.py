@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import random as _random
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Generator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from . import events as ev
-from .arguments import attribute_values, span_us, workflow_id_of
+from .arguments import attribute_values, span_us, text_of, workflow_id_of
 from .errors import InvalidInputError, NotInWorkflowError
 from .kernel.context import current, current_kernel, set_aside
 
@@ -102,12 +102,21 @@ def patched(name: str) -> bool:
     True in every run that gets here for the first time, which records it; false while replaying a history that passed
     this place without it. Keep the old branch until no run needs it.
     """
-    return _host("patched").patched(name)
+    host = _host("patched")
+    if not text_of(name, "the name of a patch"):
+        raise InvalidInputError("the name of a patch is a text that is not empty", "name")
+    return host.patched(name)
 
 
-def set_attributes(attributes: Mapping[str, Any]) -> None:
-    """Set searchable attributes of this workflow (str, int, float, bool, datetime); None deletes one."""
-    _host("set_attributes").set_attributes(attributes)
+def set_attributes(attributes: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+    """Set searchable attributes of this workflow, given as a mapping or by name (str, int, float, bool, datetime); None deletes one.
+
+    Raises `InvalidInputError`, and sets none of them, if one cannot be stored.
+    """
+    host = _host("set_attributes")
+    if named or attributes is None:
+        attributes = {**attribute_values(attributes, deleting=True), **named}
+    host.set_attributes(attributes)
 
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
@@ -156,6 +165,16 @@ class ChildOptions:
     timeout_us: int | None = None
 
 
+class _Done:
+    """Can be awaited, and waits for nothing."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from ()
+
+
+_DONE = _Done()
+
+
 class ChildHandle(Generic[R]):
     """A child that was started; it is recorded, and starts even if this workflow crashes at once (C1)."""
 
@@ -177,9 +196,10 @@ class ChildHandle(Generic[R]):
         """Signal the child; returns when it has recorded the signal."""
         await signal_workflow(self.id, signal, value)
 
-    def cancel(self) -> None:
-        """Ask the child to cancel; does nothing if it has ended or was asked before."""
+    def cancel(self) -> Awaitable[None]:
+        """Ask the child to cancel; does nothing if it has ended or was asked before. It is done at once: there is no need to await it."""
         self._child.cancel("cancelled by its parent")
+        return _DONE
 
 
 async def start_child(
@@ -210,6 +230,8 @@ async def start_child(
 async def signal_workflow(id: str, signal: Signal[T] | str, value: T) -> None:
     """Signal another workflow, exactly once (S2); `SignalNotDeliveredError` if it is closed or missing."""
     host = _host("signal_workflow")
+    if not isinstance(signal, str) and not hasattr(signal, "encode"):
+        raise InvalidInputError(f"signal: expected an aion.Signal or its name, found {signal!r}", "signal")
     await host.signal_workflow(workflow_id_of(id), signal, value)
 
 

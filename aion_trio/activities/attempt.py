@@ -64,7 +64,8 @@ class Attempts:
     async def run(self, task: ActivityTask, heartbeat: Heartbeat, slot: Slot) -> ActivityOutcome:
         """Run one attempt; its result, or its failure and when to try again (A3). Cancellation passes through.
 
-        Any `Exception` is the activity's own and becomes a failure; what is not one goes up and ends the engine.
+        Any `Exception` is the activity's own and becomes a failure, and so does `SystemExit`, which ends no more than in a workflow.
+        What else there is, an interrupt before all, goes up and ends the engine.
         """
         definition = self._registry.activity(task.type)
         assert definition is not None
@@ -77,7 +78,7 @@ class Attempts:
         try:
             value = await self._call(_Call(definition, task, heartbeat, slot), arguments)
             outcome.result = self._payloads.wrap(definition.encode_result(value))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._failed(outcome, definition, task, error)
         return outcome
 
@@ -93,14 +94,14 @@ class Attempts:
         assert scope.cancelled_caught
         raise _TimedOut("start_to_close", call.task.type, limit_us / 1e6)
 
-    def _failed(self, outcome: ActivityOutcome, definition: AnyActivity, task: ActivityTask, error: Exception) -> None:
+    def _failed(self, outcome: ActivityOutcome, definition: AnyActivity, task: ActivityTask, error: Exception | SystemExit) -> None:
         outcome.failure = self._failure(definition, error)
         policy = task.options.policy
         delay = policy.next_delay(task.attempt, self._jitter) if policy.allows(error, task.attempt) else None
         if delay is not None:
             outcome.next_due_us = min(self._clock.now_us() + round(delay * 1e6), LATEST_US)
 
-    def _failure(self, definition: AnyActivity, error: Exception) -> Failure:
+    def _failure(self, definition: AnyActivity, error: Exception | SystemExit) -> Failure:
         failure = codec.failure_of(error, self._payloads, definition.raises)
         if isinstance(error, _TimedOut):
             failure[0], failure[1] = f"timeout:{error.kind}", "ActivityTimedOutError"
@@ -120,6 +121,6 @@ async def _perform(call: _Call, arguments: tuple[Any, ...]) -> Any:
     if call.definition.runs_in == "task":
         return await call.definition.fn(*arguments)
     if call.definition.runs_in == "process":
-        return await run_in_process(call.definition.fn, arguments)
+        return await run_in_process(call.definition.fn, arguments, current_attempt.get().info)
     limiter: Any = call.slot  # Trio's annotation names a class; it uses these two methods alone
     return await trio.to_thread.run_sync(call.definition.fn, *arguments, abandon_on_cancel=True, limiter=limiter)

@@ -64,19 +64,25 @@ class Attempt:
 
 
 current_attempt: ContextVar[Attempt] = ContextVar("aion_trio.activity")
+elsewhere: ContextVar[ActivityInfo] = ContextVar("aion_trio.activity.elsewhere")
+"""What an activity in a worker process is told of itself."""
 
 
 def activity_info() -> ActivityInfo:
     """What the running activity knows of itself. Raises `NotInActivityError` elsewhere."""
-    return _attempt("activity_info()").info
+    found = elsewhere.get(None)
+    return _attempt("activity_info()").info if found is None else found
 
 
 def heartbeat(details: Any = None) -> None:
     """Report progress; `details` (plain data) are there for the next attempt as `activity_info().last_heartbeat`.
 
     In a thread this also notices that the activity was cancelled, and raises `trio.Cancelled` then (A5). Heartbeat details
-    live in memory: they survive a failed attempt, not a crash.
+    live in memory: they survive a failed attempt, not a crash. Raises `NotInActivityError` elsewhere, and in a worker process, where
+    nobody would hear it.
     """
+    if elsewhere.get(None) is not None:
+        raise NotInActivityError("heartbeat() is not heard from a worker process: leave it out, or run the activity in a task or a thread")
     _attempt("heartbeat()").heartbeat.details = details
     try:
         trio.from_thread.check_cancelled()

@@ -39,9 +39,11 @@ _HASHABLE_AGAIN = "is hashable when it comes back (a Sequence comes back as a li
 def _come_back_hashable(shape: Shape, parts: list[Any]) -> bool:
     """Whether what will be made of the stored parts can be keys: if not, nobody could read them again."""
     try:
-        return all(hash(shape.build(part)) is not None for part in parts)
+        for part in parts:
+            hash(shape.build(part))
     except TypeError:
         return False
+    return True
 
 
 def sequence_shape(annotation: Any, element: Shape, make: Make) -> Shape:

@@ -105,7 +105,7 @@ class Update(Generic[A, R]):
         self._argument = _value(f"Update({name!r}) argument", argument)
         self._result = _value(f"Update({name!r}) result", result)
 
-    def serve(self, fn: Callable[[A], R] | Callable[[A], Coroutine[Any, Any, R]], validate: Callable[[A], object] | None = None, /) -> None:
+    def serve(self, fn: Callable[[A], R] | Callable[[A], Coroutine[Any, Any, R]], /, validate: Callable[[A], object] | None = None) -> None:
         """Answer this update with `fn(argument)` from now on, plain or async.
 
         `validate(argument)` runs before anything is recorded: an exception that it raises refuses the update, and leaves no

@@ -19,6 +19,9 @@ from aion_trio.errors import DefinitionError, NonRetryableError
 RunsIn = Literal["task", "thread", "process"]
 Seconds = float | timedelta
 
+_A_MINUTE = float(60)
+"""The very object that stands for a longest delay that was not given."""
+
 _PLACES: tuple[RunsIn, ...] = ("task", "thread", "process")
 
 
@@ -26,7 +29,8 @@ _PLACES: tuple[RunsIn, ...] = ("task", "thread", "process")
 class RetryPolicy:
     """How often, and after which delays, an activity that failed is tried again (A3).
 
-    Attempt n + 1 follows attempt n after `initial * factor ** (n - 1)` seconds, at most `maximum`; `jitter` (0 to 1) takes a random
+    Attempt n + 1 follows attempt n after `initial * factor ** (n - 1)` seconds, at most `maximum` (a minute unless given, or `initial`
+    where that is longer); `jitter` (0 to 1) takes a random
     part of up to that share off. Any `Exception` is worth another attempt, unless it is a `NonRetryableError` or an
     instance of a class in `non_retryable` (classes, or names of classes). DefinitionError if a value makes no sense.
     """
@@ -34,7 +38,7 @@ class RetryPolicy:
     max_attempts: int = 1
     initial: float = 1
     factor: float = 2
-    maximum: float = 60
+    maximum: float = _A_MINUTE
     jitter: float = 0
     non_retryable: Sequence[type[BaseException] | str] = ()
 
@@ -44,6 +48,8 @@ class RetryPolicy:
             value = getattr(self, name)
             _require(_is_finite(value) and value >= least, name, f"a number of at least {least}", value)
         _require(_is_finite(self.jitter) and 0 <= self.jitter <= 1, "jitter", "a number from 0 to 1", self.jitter)
+        if self.maximum is _A_MINUTE:
+            object.__setattr__(self, "maximum", max(60, self.initial))
         _require(self.maximum >= self.initial, "maximum", f"at least initial ({self.initial})", self.maximum)
         object.__setattr__(self, "non_retryable", _type_names(self.non_retryable))
 

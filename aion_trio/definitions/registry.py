@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from aion_trio.definitions.functions import ActivityDefinition, WorkflowDefinition
 from aion_trio.errors import DefinitionError, WorkflowNotRegisteredError
 
 AnyWorkflow = WorkflowDefinition[Any, Any]
 AnyActivity = ActivityDefinition[Any, Any]
+T = TypeVar("T")
 
 
 class Registry:
@@ -30,11 +31,11 @@ class Registry:
     ) -> None:
         self._workflows: dict[str, dict[int, AnyWorkflow]] = {}
         self._activities: dict[str, AnyActivity] = {}
-        for workflow in workflows:
+        for workflow in _several(workflows, "workflows"):
             self._add_workflow(workflow)
-        for activity in activities:
+        for activity in _several(activities, "activities"):
             self._add_activity(activity)
-        for module in modules:
+        for module in _several(modules, "modules"):
             self._add_module(module)
 
     def workflow(self, name: str, version: int | None = None) -> AnyWorkflow:
@@ -54,6 +55,11 @@ class Registry:
     def activity(self, name: str) -> AnyActivity | None:
         """The activity of that name, None if it is not served here (A7)."""
         return self._activities.get(name)
+
+    @property
+    def raises(self) -> list[type[Exception]]:
+        """The exceptions that come back from an activity as themselves, of all activities."""
+        return list({cls: None for activity in self.activities for cls in activity.raises})
 
     @property
     def workflows(self) -> list[AnyWorkflow]:
@@ -102,6 +108,12 @@ def _is_workflow(value: object) -> TypeGuard[AnyWorkflow]:
 
 def _is_activity(value: object) -> TypeGuard[AnyActivity]:
     return isinstance(value, ActivityDefinition)
+
+
+def _several(items: Iterable[T], name: str) -> Iterable[T]:
+    if not isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DefinitionError(f"{name}: expected a list, found {items!r}: write {name}=[...]")
+    return items
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -49,14 +49,19 @@ def moment_us(moment: datetime | None, name: str) -> int | None:
 
 
 def statuses_of(status: WorkflowStatus | Iterable[object] | None) -> frozenset[int] | None:
-    """The numbers of one status or several, or None for all. Raises `InvalidInputError`."""
-    wanted: Iterable[object] | None = [status] if isinstance(status, (WorkflowStatus, str)) else status
-    numbers: set[int] = set()
-    for item in wanted or ():
-        if not isinstance(item, WorkflowStatus):
-            raise InvalidInputError(f"a status is a WorkflowStatus, found {item!r}", "status")
-        numbers.add(item.number)
-    return None if wanted is None else frozenset(numbers)
+    """The numbers of one status or several, by themselves or by name, or None for all. Raises `InvalidInputError`."""
+    if status is None:
+        return None
+    wanted = status if isinstance(status, Iterable) and not isinstance(status, str) else [status]
+    return frozenset(_status_of(item).number for item in wanted)
+
+
+def _status_of(status: object) -> WorkflowStatus:
+    try:
+        return WorkflowStatus(status)
+    except ValueError:
+        names = ", ".join(repr(each.value) for each in WorkflowStatus)
+        raise InvalidInputError(f"a status is a WorkflowStatus or one of {names}, found {status!r}", "status") from None
 
 
 def attributes_of(attributes: Mapping[str, object] | None) -> dict[str, AttributeValue]:

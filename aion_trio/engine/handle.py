@@ -71,7 +71,7 @@ class WorkflowHandle(Generic[R]):
                 await trio.lowlevel.checkpoint()
                 outcome: R = results.outcome(key, run, successor)
                 return outcome
-            results.require_running(key)
+            results.require_running(key, run)
             ending = await self._engine.runs.waiters.ended(self.id)
             if ending is not None and ending.run.run_id == run.run_id:
                 outcome = results.outcome_of(key, run, ending.closing)
@@ -87,7 +87,7 @@ class WorkflowHandle(Generic[R]):
         if self._bound is not None and self._bound != summary.run_id:
             return description_of_run(engine.journal, key, engine.results.run(key, self._bound)[0])
         served = frozenset(definition.name for definition in engine.registry.activities)
-        return description_of(engine.journal, key, summary, served, engine.quarantined.get(self.id))
+        return description_of(engine.journal, key, summary, served, engine.results.quarantine_of(self.id, summary))
 
     async def history(self, *, follow: bool = False) -> AsyncIterator[Event]:
         """The events of all runs of the id, oldest first, up to the head found at the call; with `follow`, what comes later too."""

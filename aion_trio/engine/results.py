@@ -20,7 +20,7 @@ from ..errors import (
 from ..events import Raw
 from ..history import WorkflowStatus, chain_with, chains
 from ..journal import Journal
-from ..stores.contract import RunRow, WorkflowKey
+from ..stores.contract import RunRow, Summary, WorkflowKey
 
 
 class Results:
@@ -49,11 +49,21 @@ class Results:
             raise WorkflowNotFoundError(f"workflow {key.workflow_id!r} has no run {run_id.hex()}")
         return run, next((row.run_id for row in runs if row.parent_run_id == run_id), None)
 
-    def require_running(self, key: WorkflowKey) -> None:
-        """Raise `WorkflowQuarantinedError` if waiting for this workflow has no end with the code at hand."""
-        reason = self._quarantined.get(key.workflow_id)
+    def require_running(self, key: WorkflowKey, run: RunRow) -> None:
+        """Raise `WorkflowQuarantinedError` if waiting for this workflow, whose newest run is `run`, has no end with the code at hand."""
+        reason = self.quarantine_of(key.workflow_id, run)
         if reason is not None:
             raise WorkflowQuarantinedError(f"workflow {key.workflow_id!r} cannot go on: {reason}", reason)
+
+    def quarantine_of(self, workflow_id: str, run: RunRow | Summary) -> str | None:
+        """Why the run cannot go on, None if nothing is known against it. One that nothing has woken yet may lack its code as well (V1)."""
+        reason = self._quarantined.get(workflow_id)
+        if reason is None and WorkflowStatus.of_number(run.status).open:
+            try:
+                self._registry.workflow(run.type, run.version)
+            except WorkflowNotRegisteredError as error:
+                reason = f"{type(error).__name__}: {error}"
+        return reason
 
     def outcome(self, key: WorkflowKey, run: RunRow, successor: bytes | None = None) -> Any:
         """The result of a closed run, decoded by its definition where that is loaded; otherwise raises what it ended with."""
@@ -81,7 +91,7 @@ class Results:
             case ev.WORKFLOW_FAILED:
                 failure = closing[2]
                 error = WorkflowFailedError(f"{name} failed: {codec.short_name(failure[1])}: {failure[2]}")
-                error.__cause__ = codec.cause_of(failure, self._payloads)
+                error.__cause__ = codec.cause_of(failure, self._payloads, self._registry.raises)
                 return error
             case ev.WORKFLOW_CANCELLED:
                 return WorkflowCancelledError(f"{name} was cancelled: {closing[2]}")

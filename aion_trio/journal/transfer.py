@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import events as ev
+from ..arguments import workflow_id_of
 from ..codec import decode_frame, encode_frame, from_line, to_line
 from ..errors import InvalidInputError, WorkflowAlreadyStartedError, WorkflowNotFoundError
 from ..events import Raw
@@ -45,7 +46,7 @@ def read_lines(lines: Iterable[str]) -> tuple[WorkflowKey, list[Raw]]:
         if not line.strip():
             continue
         workflow_id, namespace, seq, raw = from_line(line)
-        key = key or WorkflowKey(namespace, workflow_id)
+        key = key or WorkflowKey(namespace, workflow_id_of(workflow_id))
         if key != (namespace, workflow_id):
             raise InvalidInputError(f"line {number} belongs to workflow {workflow_id!r} in {namespace!r}, the lines before it to {key}")
         if seq != len(raws) + 1:

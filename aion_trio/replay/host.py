@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, NoReturn
 
 from .. import events as ev
-from ..arguments import attribute_values
+from ..arguments import attribute_values, require_few
 from ..codec import encode
 from ..events import Raw
 from ..inside import ChildOptions, ParentInfo, WorkflowInfo
@@ -98,6 +98,7 @@ class RunHost:
         """Set searchable attributes; None deletes one."""
         run = self._run
         checked = attribute_values(attributes, deleting=True)
+        require_few(sum(value is not None for value in {**run.attributes, **checked}.values()))
         run.emit([ev.ATTRIBUTES_UPDATED, run.kernel.time_us, checked, run.next_ordinal()])
         for key, value in attributes.items():
             if value is None:

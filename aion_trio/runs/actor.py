@@ -239,7 +239,7 @@ class RunActor:
             action()
         if turn.closed and not turn.projection.open:
             services.quarantined.pop(self._id, None)
-        if turn.events or turn.adopted:
+        if turn.events or turn.adopted or turn.record.quarantine is not None:
             ended = changes.summary is not None or turn.record.quarantine is not None
             services.note_change(self._id, ended=ended, ending=self._ending(turn) if turn.closed else None)
 
@@ -317,6 +317,7 @@ class RunActor:
         """Refuse what is said to a workflow whose history cannot be read; no other is affected (J7)."""
         self._drop()
         self._services.quarantined[self._id] = f"{type(error).__name__}: {error}"
+        self._services.note_change(self._id)
         for message in batch:
             if isinstance(message, Request):
                 message.fail(error)

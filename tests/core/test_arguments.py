@@ -10,6 +10,8 @@ import pytest
 
 from aion_trio.arguments import LONGEST_SECONDS, MAX_ID_BYTES, attribute_values, span_us, text_of, workflow_id_of
 from aion_trio.errors import InvalidInputError
+from aion_trio.stores import InvalidRecord
+from aion_trio.stores.limits import require_attributes
 
 ALLOWED = "a text, number, bool or aware datetime"
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -80,3 +82,25 @@ def test_attributes_are_taken_as_they_are_and_none_deletes_one() -> None:
     assert attribute_values(given) == given
     assert attribute_values(None) == {} == attribute_values({})
     assert attribute_values({"t": None, "i": 1}, deleting=True) == {"t": None, "i": 1}
+
+
+@pytest.mark.parametrize(
+    ("fits", "limit"),
+    [
+        ({"a": "x" * 59_999}, {"a": "x" * 60_000}),
+        ({"a": "ä" * 29_999}, {"a": "ä" * 30_000}),
+        ({"n" * 255: 1}, {"n" * 256: 1}),
+        ({"a": 256**126 - 1}, {"a": 256**126}),
+        ({"a": -(256**126) + 1}, {"a": -(256**126)}),
+        ({f"a{n}": n for n in range(255)}, {f"a{n}": n for n in range(256)}),
+    ],
+    ids=["text", "text of two bytes", "name", "int", "negative int", "many"],
+)
+def test_attributes_have_the_room_that_a_store_has_for_them(fits: dict[str, Any], limit: dict[str, Any]) -> None:
+    """J6: what a store would refuse later, with the whole step, is refused where it is given."""
+    assert attribute_values(fits) == fits
+    require_attributes(fits)
+    with pytest.raises(InvalidInputError, match=r" may have \d+ (bytes|attributes), found \d+$"):
+        attribute_values(limit)
+    with pytest.raises(InvalidRecord):
+        require_attributes(limit)

@@ -282,12 +282,34 @@ async def test_leaving_the_block_cancels_attempts_and_starts_none(autojump_clock
     assert store.stats() == before
 
 
+@pytest.mark.parametrize("place", ["task", "thread"])
+async def test_an_activity_that_exits_fails_and_ends_nothing_else(place: str, autojump_clock: MockClock) -> None:
+    """R8: as workflow code that exits; no later attempt would fare better."""
+
+    @aion.activity(runs_in="task", retry=aion.RetryPolicy(max_attempts=3))
+    async def exits() -> None:
+        raise SystemExit(3)
+
+    @aion.activity(runs_in="thread", retry=aion.RetryPolicy(max_attempts=3))
+    def exits_in_thread() -> None:
+        raise SystemExit(3)
+
+    exiting = exits if place == "task" else exits_in_thread
+    workflow = a_call_of(exiting)
+    async with engine_on(MemoryStore(), workflows=[workflow, shop.sleeps], activities=[exiting]) as engine:
+        other = await engine.start(shop.sleeps, 1.0)
+        with pytest.raises(aion.WorkflowFailedError, match="SystemExit: 3"):
+            await engine.execute(workflow, id="c")
+        assert (await names_of(engine, "c")).count("ActivityAttemptFailed") == 0
+        assert await other.result() == "rested"
+
+
 class Abrupt(BaseException):
     pass
 
 
 async def test_what_is_no_exception_ends_the_engine_and_loses_nothing(autojump_clock: MockClock) -> None:
-    """A BaseException of an activity (SystemExit, a simulated crash) is the program's: it comes out of the block."""
+    """A BaseException of an activity (an interrupt, a simulated crash) is the program's: it comes out of the block."""
     fatal = True
 
     @aion.activity

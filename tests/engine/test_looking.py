@@ -136,13 +136,23 @@ async def test_a_listing_that_is_left_early_leaves_nothing_open(autojump_clock: 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"started_after": datetime(2026, 1, 1)}, {"closed_before": 3.0}, {"status": "running"}, {"attributes": {"x": None}}]
+    "wrong",
+    [{"started_after": datetime(2026, 1, 1)}, {"closed_before": 3.0}, {"status": "walking"}, {"status": 3}, {"attributes": {"x": None}}],
 )
 async def test_a_filter_that_means_nothing_is_refused(wrong: Any, autojump_clock: MockClock) -> None:
     async with opened() as engine:
         await engine.start(shop.waits, 1, attributes={"x": 1})
         with pytest.raises(aion.InvalidInputError):
             await engine.count_workflows(**wrong)
+
+
+async def test_a_status_may_be_named(autojump_clock: MockClock) -> None:
+    async with opened() as engine:
+        await engine.start(shop.waits, 1)
+        await engine.execute(shop.sleeps, 1.0)
+        assert await engine.count_workflows(status="running") == 1
+        assert await engine.count_workflows(status=["running", Status.COMPLETED]) == 2
+        assert [found.type async for found in engine.list_workflows(status="completed")] == ["sleeps"]
 
 
 # ---- descriptions

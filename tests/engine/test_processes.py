@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 import aion_trio as aion
 from aion_trio import durable
 from aion_trio.stores import MemoryStore
@@ -74,3 +76,45 @@ def states_of_children() -> list[str]:
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     pids = children.read_text().split() if children.exists() else []
     return [Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] for pid in pids]
+
+
+@aion.activity(runs_in="process")
+def names_itself() -> list[str]:
+    info = aion.activity_info()
+    try:
+        aion.heartbeat(1)
+    except aion.NotInActivityError as error:
+        return [info.workflow_id, info.idempotency_key, str(info.attempt), str(error)]
+    return []
+
+
+@aion.activity(runs_in="process")
+def dies() -> None:
+    os._exit(1)
+
+
+@aion.workflow
+async def asks_for_its_name() -> list[str]:
+    return await names_itself()
+
+
+@aion.workflow
+async def loses_a_worker() -> None:
+    await dies()
+
+
+async def test_an_activity_in_a_process_knows_its_key() -> None:
+    """A1; a heartbeat is refused, since nobody would hear it."""
+    async with aion.open_engine(MemoryStore(), workflows=[asks_for_its_name], activities=[names_itself]) as engine:
+        handle = await engine.start(asks_for_its_name, id="w")
+        workflow_id, key, attempt, refusal = await handle.result()
+        described = await handle.describe()
+    assert (workflow_id, key, attempt) == ("w", f"w/{described.run_id}/1", "1")
+    assert "heartbeat() is not heard from a worker process" in refusal
+
+
+async def test_a_worker_that_dies_fails_the_attempt_and_says_how_that_may_come() -> None:
+    """A6, R8."""
+    async with aion.open_engine(MemoryStore(), workflows=[loses_a_worker], activities=[dies]) as engine:
+        with pytest.raises(aion.WorkflowFailedError, match=r"the worker process of activity 'dies' died: .*__main__"):
+            await engine.execute(loses_a_worker)

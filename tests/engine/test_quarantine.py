@@ -296,6 +296,53 @@ async def test_a_result_that_is_waited_for_ends_with_the_quarantine(autojump_clo
         assert len(told) == 1
 
 
+@pytest.mark.parametrize("how", ["timer", "query"])
+async def test_whoever_waits_is_told_whatever_finds_that_the_code_has_changed(how: str, autojump_clock: MockClock) -> None:
+    """V1: also where nothing is recorded of it."""
+
+    def version(seconds: float) -> Any:
+        @aion.workflow(name="rests")
+        async def rests() -> None:
+            await durable.sleep(seconds)
+
+        return rests
+
+    store = MemoryStore()
+    async with opened(store, version(5.0)) as engine:
+        await engine.start("rests", id="r")
+    async with opened(store, version(6.0)) as engine:
+
+        async def wait() -> None:
+            with pytest.raises(aion.WorkflowQuarantinedError, match="NonDeterminismError"):
+                await engine.handle("r").result()
+
+        with trio.fail_after(60):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wait)
+                await trio.sleep(1)
+                if how == "query":
+                    with pytest.raises(aion.WorkflowQuarantinedError):
+                        await engine.handle("r").query("progress")
+
+
+async def test_a_parked_run_whose_code_is_missing_says_so_to_who_asks(autojump_clock: MockClock) -> None:
+    """V1: nothing has woken it, so that recovery did not look at it (R2)."""
+    store = MemoryStore()
+    async with engine_on(store) as engine:
+        await engine.start(shop.waits, 1, id="w")
+    async with engine_on(store, workflows=[]) as engine:
+        assert engine.recovery.quarantined == ()
+        handle = engine.handle("w")
+        why = (await handle.describe()).quarantine
+        assert why is not None and why.startswith("WorkflowNotRegisteredError: no workflow 'waits' is registered")
+        with pytest.raises(aion.WorkflowQuarantinedError, match="no workflow 'waits' is registered"):
+            await handle.result()
+        await handle.terminate("enough")
+        assert (await handle.describe()).quarantine is None
+        with pytest.raises(aion.WorkflowTerminatedError):
+            await handle.result()
+
+
 async def test_timers_of_a_quarantined_run_wait_for_it_without_haste(autojump_clock: MockClock, caplog: Any) -> None:
     """T1, K4: they fire when the code is mended; meanwhile nobody spins."""
 
