@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..arguments import text_of
 from ..codec import PayloadCodec
 from ..errors import InvalidInputError
 from ..seams import Clock, Ids, RandomIds, SystemClock
@@ -44,3 +46,19 @@ class EngineConfig:
                 raise InvalidInputError(f"{name} must be an int of at least 1, found {value!r}", name)
         if not isinstance(self.idle_after, (int, float)) or not self.idle_after > 0:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidInputError(f"idle_after must be a positive number of seconds, found {self.idle_after!r}", "idle_after")
+        for name in ("strict", "ease_collector"):
+            if not isinstance(getattr(self, name), bool):
+                raise InvalidInputError(f"{name} must be True or False, found {getattr(self, name)!r}", name)
+        _require_methods("clock", self.clock, "now_us")
+        _require_methods("ids", self.ids, "run_id")
+        if not isinstance(self.payload_codecs, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInputError(f"payload_codecs must be a sequence of codecs, found {self.payload_codecs!r}", "payload_codecs")
+        for each in self.payload_codecs:
+            _require_methods("payload_codecs", each, "encode", "decode")
+            text_of(getattr(each, "name", None), "the name of a payload codec")
+
+
+def _require_methods(name: str, value: object, *methods: str) -> None:
+    missing = " and ".join(f"{method}()" for method in methods if not callable(getattr(value, method, None)))
+    if missing:
+        raise InvalidInputError(f"{name}: expected an object with {missing}, found {value!r}", name)

@@ -159,8 +159,8 @@ def _activity(row: Obligation, projection: Projection, served: frozenset[str]) -
     _, attempt = fields_of(row.payload)
     ordinal = run_and_ordinal(row.row)[1]
     pending = projection.activities.get(ordinal)
-    type_name = pending.raw[3] if pending is not None else ""
-    return PendingActivity(ordinal, type_name, attempt, datetime_of(row.due_us), row.queue, type_name in served)
+    type_name, scheduled_us = ("", 0) if pending is None else (pending.raw[3], pending.raw[1])
+    return PendingActivity(ordinal, type_name, attempt, datetime_of(row.due_us or scheduled_us), row.queue, type_name in served)
 
 
 def _parent(projection: Projection) -> ParentLink | None:

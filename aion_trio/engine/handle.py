@@ -90,7 +90,10 @@ class WorkflowHandle(Generic[R]):
         return description_of(engine.journal, key, summary, served, engine.results.quarantine_of(self.id, summary))
 
     async def history(self, *, follow: bool = False) -> AsyncIterator[Event]:
-        """The events of all runs of the id, oldest first, up to the head found at the call; with `follow`, what comes later too."""
+        """The events of all runs of the id, oldest first, up to the head found at the call; with `follow`, what comes later too.
+
+        Following does not end by itself: an id that is closed may begin anew. Leave the loop at a closing event, or cancel it.
+        """
         engine, key = self._engine, self._engine.key(self.id)
         head = engine.journal.head(key)
         if not head:

@@ -169,6 +169,12 @@ async def test_a_failure_without_end_is_recorded_in_short(autojump_clock: MockCl
         {"fuel": 0},
         {"resident_limit": 0},
         {"payload_limit_bytes": 0},
+        {"strict": "yes"},
+        {"ease_collector": 1},
+        {"clock": 3},
+        {"ids": None},
+        {"payload_codecs": 3},
+        {"payload_codecs": ["zlib"]},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:

@@ -210,6 +210,16 @@ async def test_a_description_shows_the_back_off(autojump_clock: MockClock) -> No
         assert (activity.due - (await handle.describe()).started_at).total_seconds() == pytest.approx(10, abs=0.01)
 
 
+async def test_an_activity_that_nobody_serves_was_due_when_it_was_scheduled(autojump_clock: MockClock) -> None:
+    """A7."""
+    async with opened(activities=[]) as engine:
+        handle = await engine.start(shop.counts_down, 1)
+        await until(engine, handle.id, "ActivityScheduled")
+        description = await handle.describe()
+        (activity,) = description.pending_activities
+        assert (activity.due, activity.served) == (description.started_at, False)
+
+
 # ---- histories
 
 
