@@ -15,7 +15,6 @@ from typing import Any
 import trio
 
 from aion_trio.codec import PLAIN, event_of
-from aion_trio.definitions import Registry
 from aion_trio.engine import WorkflowDescription, WorkflowSummary
 from aion_trio.engine.descriptions import description_of, summary_of
 from aion_trio.engine.results import Results, is_open
@@ -47,7 +46,7 @@ class JournalReader:
 
     def __init__(self, journal: Journal, namespace: str) -> None:
         self.journal, self.namespace = journal, namespace
-        self.results = Results(journal, Registry(), PLAIN, {})
+        self.results = Results(journal, None, PLAIN, {})
 
     def key(self, workflow_id: str) -> WorkflowKey:
         """The journal's key of a workflow id."""

@@ -13,7 +13,6 @@ import msgspec
 import trio
 
 from ..codec import encode, to_line
-from ..definitions import Registry
 from ..engine import Engine, WorkflowHandle
 from ..engine.results import Results, is_open
 from ..errors import (
@@ -45,7 +44,7 @@ _ENDED = (
 def plain_view(engine: Engine) -> Engine:
     """The same engine, whose results are plain data: it decodes them by no definition."""
     view = copy.copy(engine)
-    view.results = Results(engine.journal, Registry(), engine.payloads, engine.quarantined)
+    view.results = Results(engine.journal, engine.registry, engine.payloads, engine.quarantined, plain=True)
     return view
 
 

@@ -24,10 +24,16 @@ from ..stores.contract import RunRow, Summary, WorkflowKey
 
 
 class Results:
-    """Reads outcomes from the journal; waits for nothing."""
+    """Reads outcomes from the journal; waits for nothing.
 
-    def __init__(self, journal: Journal, registry: Registry, payloads: codec.Codec, quarantined: dict[str, str]) -> None:
-        self._journal, self._registry, self._payloads, self._quarantined = journal, registry, payloads, quarantined
+    `registry` None is for who has no code at hand, and `plain` for who passes results on: then they are plain data, and causes as recorded.
+    """
+
+    def __init__(
+        self, journal: Journal, registry: Registry | None, payloads: codec.Codec, quarantined: dict[str, str], *, plain: bool = False
+    ) -> None:
+        self._journal, self._payloads, self._quarantined = journal, payloads, quarantined
+        self._code, self._registry = registry, Registry() if plain or registry is None else registry
 
     def newest_run(self, key: WorkflowKey, chain: bytes | None) -> RunRow:
         """The last run of the chain that holds the run `chain`, or of the newest chain. Raises `WorkflowNotFoundError`."""
@@ -58,9 +64,9 @@ class Results:
     def quarantine_of(self, workflow_id: str, run: RunRow | Summary) -> str | None:
         """Why the run cannot go on, None if nothing is known against it. One that nothing has woken yet may lack its code as well (V1)."""
         reason = self._quarantined.get(workflow_id)
-        if reason is None and WorkflowStatus.of_number(run.status).open:
+        if reason is None and self._code is not None and WorkflowStatus.of_number(run.status).open:
             try:
-                self._registry.workflow(run.type, run.version)
+                self._code.workflow(run.type, run.version)
             except WorkflowNotRegisteredError as error:
                 reason = f"{type(error).__name__}: {error}"
         return reason
