@@ -12,7 +12,9 @@ from ..codec import event_of
 from ..definitions import Query, Signal
 from ..errors import WorkflowNotFoundError
 from ..events import Event
+from ..history import WorkflowStatus
 from ..runs.messages import Ask, Cancel, Deliver, Terminate
+from ..stores.contract import WorkflowKey
 from .arguments import message_name, request_id_of, text_of
 from .descriptions import WorkflowDescription, description_of, description_of_run
 from .results import is_open
@@ -139,6 +141,36 @@ class WorkflowHandle(Generic[R]):
         name = message_name(query, Query)
         data = await self._engine.runs.ask(self.id, Ask(name, self._bound))
         return codec.decode(data) if isinstance(query, str) else query.decode(data)
+
+    @overload
+    def watch(self, query: Query[A]) -> AsyncIterator[A]: ...
+    @overload
+    def watch(self, query: str) -> AsyncIterator[Any]: ...
+    async def watch(self, query: Query[Any] | str) -> AsyncIterator[Any]:
+        """The answer to a query, and each one that differs from the answer before, until the run is closed: that one's is the last.
+
+        Asked after each change of the workflow, so that answers that were true in between only are not seen; follows
+        continue-as-new unless the handle is bound to a run. Records nothing. Raises what `query` raises.
+        """
+        engine, key, name = self._engine, self._engine.key(self.id), message_name(query, Query)
+        last: bytes | None = None
+        while True:
+            head, is_over = engine.journal.head(key), self._is_over(key)
+            data = await engine.runs.ask(self.id, Ask(name, self._bound))
+            if data != last:
+                last = data
+                yield codec.decode(data) if isinstance(query, str) else query.decode(data)
+            if is_over:
+                return
+            while engine.journal.head(key) == head and self.id not in engine.quarantined:
+                await engine.runs.waiters.changed(self.id)
+
+    def _is_over(self, key: WorkflowKey) -> bool:
+        """Whether nothing more can happen to the newest run, or to the one that this handle is bound to."""
+        summary = self._engine.journal.summary(key)
+        if summary is None:
+            return False
+        return WorkflowStatus.of_number(summary.status).over or self._bound not in (None, summary.run_id)
 
     async def cancel(self, reason: str = "cancelled by a caller", *, request_id: str | None = None) -> None:
         """Request cancellation; durable when this returns. The workflow may clean up, or decline by going on (L1).

@@ -131,3 +131,74 @@ async def test_a_query_meets_a_workflow_that_has_done_all_that_it_could(autojump
         for n in range(20):
             await handle.signal(note, str(n))
             assert await handle.query(counted) == n + 1
+
+
+async def test_watching_a_query_gives_each_answer_that_is_new_until_the_run_closes(autojump_clock: MockClock) -> None:
+    async with opened(idle_after=5.0) as engine:
+        handle = await engine.start(collects, 3, id="c")
+        seen: list[int] = []
+
+        async def watch(query: aion.Query[int] | str) -> None:
+            async for answer in handle.watch(query):
+                seen.append(answer)
+
+        with trio.fail_after(1000):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch, counted)
+                nursery.start_soon(watch, "counted")
+                for letter in "abc":
+                    await trio.sleep(100)
+                    await handle.signal(note, letter)
+        assert sorted(seen) == [0, 0, 1, 1, 2, 2, 3, 3]
+        assert [answer async for answer in handle.watch(counted)] == [3]
+        assert [answer async for answer in engine.handle("c", handle.run_id).watch(counted)] == [3]
+        with pytest.raises(aion.WorkflowNotFoundError):
+            await anext(engine.handle("nobody").watch(counted))
+        assert "QueryReceived" not in await names_of(engine, "c")
+
+
+async def test_watching_follows_a_chain_and_ends_with_a_bound_run(autojump_clock: MockClock) -> None:
+    @aion.workflow
+    async def counts(n: int) -> None:
+        counted.serve(lambda: n)
+        await shop.go.receive()
+        if n < 2:
+            durable.continue_as_new(n + 1)
+
+    async with engine_on(MemoryStore(), workflows=[counts]) as engine:
+        handle = await engine.start(counts, 0, id="c")
+        chain: list[int] = []
+        first: list[int] = []
+
+        async def watch(handle: aion.WorkflowHandle[None], seen: list[int]) -> None:
+            async for answer in handle.watch(counted):
+                seen.append(answer)
+
+        with trio.fail_after(1000):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch, engine.handle("c"), chain)
+                nursery.start_soon(watch, engine.handle("c", handle.run_id), first)
+                for _ in range(3):
+                    await trio.sleep(10)
+                    await handle.signal(shop.go, 1)
+        assert (chain, first) == ([0, 1, 2], [0])
+
+
+async def test_watching_what_is_quarantined_meanwhile_says_so(autojump_clock: MockClock) -> None:
+    """K4, V1: nothing is recorded when a timer finds that the code has changed."""
+
+    def version(seconds: float) -> aion.WorkflowDefinition[[], None]:
+        @aion.workflow(name="rests")
+        async def rests() -> None:
+            counted.serve(lambda: 1)
+            await durable.sleep(seconds)
+
+        return rests
+
+    store = MemoryStore()
+    async with engine_on(store, workflows=[version(5.0)]) as engine:
+        await engine.start("rests", id="r")
+    async with engine_on(store, workflows=[version(6.0)]) as engine:
+        with pytest.raises(aion.WorkflowQuarantinedError), trio.fail_after(60):
+            async for _ in engine.handle("r").watch(counted):
+                raise AssertionError
