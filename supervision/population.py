@@ -38,7 +38,6 @@ class Rules:
         if not self.idle_after > 0 or not self.limit >= 1:
             raise ValueError(f"expected idle_after > 0 and limit >= 1, found {self.idle_after!r} and {self.limit!r}")
         require_capacity(self.capacity)
-        self.budget.require_reachable(self.backoff)
 
 
 @dataclass(slots=True)

@@ -18,9 +18,11 @@ class Settings:
 
     def require_sound(self, child: Child) -> None:
         """Refuse a child whose declaration this supervisor could not keep."""
-        if child.restart is not Restart.TEMPORARY:
-            self.budget.require_reachable(child.backoff)
         if child.significant and self.auto_shutdown is AutoShutdown.NEVER:
             raise ValueError(f"{child.name!r} is significant, but this supervisor has no auto_shutdown")
         if child.significant and child.restart is Restart.PERMANENT:
             raise ValueError(f"{child.name!r} is significant and permanent: it could never end for good")
+
+    def lesson(self, child: Child) -> str | None:
+        """What to tell the author of a child that would be restarted for ever."""
+        return self.budget.lesson(repr(child.name), child.backoff) if child.restart is not Restart.TEMPORARY else None

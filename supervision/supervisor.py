@@ -139,6 +139,9 @@ async def open_supervisor(
     Raises, in an `ExceptionGroup` as a nursery would: `StartFailed` if a child does not start at first, `GaveUp` if
     the budget is spent, a group of what children raised while they were being stopped, what the body raised.
 
+    Where a child's back-off is so slow that it alone never spends the ``budget``, a warning is logged under
+    ``aion_trio.supervision``, once for each opening: if that child fails again and again, it is restarted for ever.
+
     Inside another supervisor's child, it takes that child's path, and its ``instruments`` are told together with the
     outer ones; alone, ``None`` means `LogInstrument`. ``random`` is for the jitter of the back-offs.
     """
