@@ -20,6 +20,7 @@ from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .address import ask
 from .chance import Random
+from .given import require_callable, require_numbers
 from .instrument import Instrument, Instruments, log
 from .mailbox import Mailbox
 from .place import here
@@ -141,10 +142,14 @@ async def open_directory(
     Leaving the block closes the mailboxes and lets the actors empty them, for ``grace`` seconds; then it cancels
     them. When the block is cancelled or its body raises, they are cancelled at once, after the body has left. Either
     way the block waits for their clean-up, and names those that do not end.
+
+    Raises, before anything begins, `TypeError` for a value of the wrong kind, `ValueError` for one that makes no sense.
     """
     place = here.get()
     path = place.path if place is not None else name
     inherited = place.instruments if place is not None else None
+    require_callable("activate", activate, "an async function of a key and its mailbox")
+    require_numbers("directory", grace=grace)
     if not grace >= 0:
         raise ValueError(f"grace is a number of seconds from 0, found {grace!r}")
     rules = Rules(idle_after, limit, capacity, budget, backoff, on_failed)

@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from .chance import Random
 from .exits import Exit
+from .given import require_numbers
 
 MANY = 10_000  # restarts; how long more of them take at least is not computed
 
@@ -53,6 +54,8 @@ class Backoff:
 
     The n-th restart in a row waits ``initial * factor ** (n - 1)`` seconds, at most ``maximum``, give or take the
     share ``jitter``. A run that lasted ``reset_after`` seconds breaks the row.
+
+    Raises `TypeError` for what is no number, `ValueError` for numbers that make no sense.
     """
 
     initial: float = 0.1
@@ -62,6 +65,14 @@ class Backoff:
     reset_after: float = 60.0
 
     def __post_init__(self) -> None:
+        require_numbers(
+            "Backoff",
+            initial=self.initial,
+            factor=self.factor,
+            maximum=self.maximum,
+            jitter=self.jitter,
+            reset_after=self.reset_after,
+        )
         if not (0 <= self.initial <= self.maximum and self.factor >= 1 and self.reset_after >= 0):  # nor is any of them not a number
             raise ValueError(f"expected 0 <= initial <= maximum, factor >= 1 and reset_after >= 0, found {self}")
         if not 0 <= self.jitter <= 1:
@@ -93,12 +104,14 @@ class Budget:
     """At most ``restarts`` restarts within any ``per`` seconds; one more is a failure of the supervisor itself.
 
     It is spent only if the back-offs let as many restarts fall into that time; where they do not, opening logs a warning.
+    Raises `TypeError` for what is no number, `ValueError` for numbers that make no sense.
     """
 
     restarts: int = 3
     per: float = 5.0
 
     def __post_init__(self) -> None:
+        require_numbers("Budget", restarts=self.restarts, per=self.per)
         if not (self.restarts >= 0 and self.restarts % 1 == 0 and self.per > 0):
             raise ValueError(f"expected restarts, a whole number from 0, and per > 0, found {self}")
 

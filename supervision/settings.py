@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .given import require_kind, word
 from .policy import AutoShutdown, Budget, Restart, Strategy
 from .slot import Child
 
@@ -16,8 +17,14 @@ class Settings:
     budget: Budget
     auto_shutdown: AutoShutdown
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", word("strategy", self.strategy, Strategy))
+        require_kind("budget", self.budget, Budget, "a Budget")
+        object.__setattr__(self, "auto_shutdown", word("auto_shutdown", self.auto_shutdown, AutoShutdown))
+
     def require_sound(self, child: Child) -> None:
-        """Refuse a child whose declaration this supervisor could not keep."""
+        """Refuse what is no child, and a child whose declaration this supervisor could not keep."""
+        require_kind("a child of a supervisor", child, Child, "a Child(name, fn)")
         if child.significant and self.auto_shutdown is AutoShutdown.NEVER:
             raise ValueError(f"{child.name!r} is significant, but this supervisor has no auto_shutdown")
         if child.significant and child.restart is Restart.PERMANENT:
