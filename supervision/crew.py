@@ -7,13 +7,13 @@ leaves word: a run that has ended is put into `ends`, and `halt` cuts short what
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .exits import Exit
-from .instrument import Instruments
+from .instrument import Instruments, log
 from .place import Place
 from .policy import Strategy
 from .settings import Settings
@@ -38,26 +38,42 @@ class Crew:
         self.doomed = False  # a child has raised what is no Exception: the nursery cancels the body, which then aborts
         self._news = trio.Event()
         self._drains = True
+        self._warned = False  # of a budget that is never spent
         self._starting: trio.CancelScope | None = None
         self._draining: trio.CancelScope | None = None
 
     def declare(self, child: Child) -> Slot:
         """Make a place for ``child``, behind the others."""
+        slot = self._place(child)
+        self._warn_once([child])
+        return slot
+
+    def _place(self, child: Child) -> Slot:
         self.settings.require_sound(child)
         if child.name in self.slots:
             raise ValueError(f"{self.path} has a child named {child.name!r} already")
         slot = self.slots[child.name] = Slot(child, self.path, self.instruments, self.place)
         return slot
 
-    def declare_all(self, children: Iterable[Child]) -> None:
+    def declare_all(self, children: Sequence[Child]) -> None:
         """Declare all of ``children``; if one is refused, none has been touched."""
         try:
             for child in children:
-                self.declare(child)
+                self._place(child)
         except BaseException:
             for slot in self.slots.values():
                 slot.disown()
             raise
+        self._warn_once(children)
+
+    def _warn_once(self, children: Sequence[Child]) -> None:
+        """Log the first lesson that the declarations have for their author; further ones would say the same."""
+        for child in children if not self._warned else ():
+            lesson = self.settings.lesson(child)
+            if lesson is not None:
+                log.warning("%s: %s", self.path, lesson)
+                self._warned = True
+                return
 
     def find(self, name: str) -> Slot:
         """The place of the child called ``name``."""

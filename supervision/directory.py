@@ -20,7 +20,8 @@ from trio.lowlevel import cancel_shielded_checkpoint, checkpoint_if_cancelled
 
 from .address import ask
 from .chance import Random
-from .instrument import Instrument, Instruments
+from .given import require_callable, require_numbers
+from .instrument import Instrument, Instruments, log
 from .mailbox import Mailbox
 from .place import here
 from .policy import USUAL_BACKOFF, USUAL_BUDGET, Backoff, Budget
@@ -133,19 +134,29 @@ async def open_directory(
     ``budget`` the key is quarantined: what it was sent is dead letters, and sending raises `ActorStopped`, until
     `Directory.release`. This never concerns other keys, nor the block.
 
+    A ``backoff`` so slow that a key never spends the ``budget`` is logged as a warning under ``aion_trio.supervision``: a
+    key that fails again and again is then run again for ever, and never quarantined.
+
     Actors run in the context (`contextvars`) of who opened the directory, not of who wrote to them first.
 
     Leaving the block closes the mailboxes and lets the actors empty them, for ``grace`` seconds; then it cancels
     them. When the block is cancelled or its body raises, they are cancelled at once, after the body has left. Either
     way the block waits for their clean-up, and names those that do not end.
+
+    Raises, before anything begins, `TypeError` for a value of the wrong kind, `ValueError` for one that makes no sense.
     """
     place = here.get()
     path = place.path if place is not None else name
     inherited = place.instruments if place is not None else None
+    require_callable("activate", activate, "an async function of a key and its mailbox")
+    require_numbers("directory", grace=grace)
     if not grace >= 0:
         raise ValueError(f"grace is a number of seconds from 0, found {grace!r}")
     rules = Rules(idle_after, limit, capacity, budget, backoff, on_failed)
     population = Population(path, activate, rules, Instruments(inherited, instruments), random or Random())
+    lesson = budget.lesson("a key", backoff)
+    if lesson is not None:
+        log.warning("%s: %s", path, lesson)
     directory = Directory[K, M](population)
     if place is not None:
         place.contain(directory)

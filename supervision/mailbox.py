@@ -53,8 +53,12 @@ def _any(_: object) -> bool:
 
 
 def require_capacity(capacity: float) -> None:
-    """ValueError for what cannot be a mailbox's capacity."""
-    if not capacity >= 1 or (capacity != math.inf and capacity % 1):
+    """ValueError for what cannot be a mailbox's capacity, TypeError for what is no number."""
+    try:
+        good = capacity >= 1 and (capacity == math.inf or not capacity % 1)
+    except TypeError:  # caught rather than looked for: this is done for each keyed actor that is made
+        raise TypeError(f"capacity is a whole number from 1, or math.inf, found {capacity!r}") from None
+    if not good:
         raise ValueError(f"capacity is a whole number from 1, or math.inf, found {capacity!r}")
 
 

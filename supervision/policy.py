@@ -5,9 +5,13 @@ from __future__ import annotations
 import enum
 from collections import deque
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .chance import Random
 from .exits import Exit
+from .given import require_numbers
+
+MANY = 10_000  # restarts; how long more of them take at least is not computed
 
 
 class Restart(enum.Enum):
@@ -50,6 +54,8 @@ class Backoff:
 
     The n-th restart in a row waits ``initial * factor ** (n - 1)`` seconds, at most ``maximum``, give or take the
     share ``jitter``. A run that lasted ``reset_after`` seconds breaks the row.
+
+    Raises `TypeError` for what is no number, `ValueError` for numbers that make no sense.
     """
 
     initial: float = 0.1
@@ -59,6 +65,14 @@ class Backoff:
     reset_after: float = 60.0
 
     def __post_init__(self) -> None:
+        require_numbers(
+            "Backoff",
+            initial=self.initial,
+            factor=self.factor,
+            maximum=self.maximum,
+            jitter=self.jitter,
+            reset_after=self.reset_after,
+        )
         if not (0 <= self.initial <= self.maximum and self.factor >= 1 and self.reset_after >= 0):  # nor is any of them not a number
             raise ValueError(f"expected 0 <= initial <= maximum, factor >= 1 and reset_after >= 0, found {self}")
         if not 0 <= self.jitter <= 1:
@@ -69,8 +83,14 @@ class Backoff:
         return self._bare(streak - 1) * random.uniform(1 - self.jitter, 1 + self.jitter)
 
     def shortest(self, restarts: int) -> float:
-        """The least time that ``restarts`` restarts in a row can take."""
-        return sum(self._bare(n) for n in range(restarts)) * (1 - self.jitter)
+        """The least time that ``restarts`` restarts of one child can take, be they one row or several."""
+        row = list(accumulate((self._bare(n) for n in range(restarts)), initial=0.0))
+
+        def spread(rows: int) -> float:  # delays only grow, so rows of equal length take the least
+            length, longer = divmod(restarts, rows)
+            return (rows - 1) * self.reset_after + (rows * row[length] + longer * self._bare(length)) * (1 - self.jitter)
+
+        return min(map(spread, range(1, restarts + 1)), default=0.0)
 
     def _bare(self, doublings: int) -> float:
         try:
@@ -81,23 +101,30 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most ``restarts`` restarts within any ``per`` seconds; one more is a failure of the supervisor itself."""
+    """At most ``restarts`` restarts within any ``per`` seconds; one more is a failure of the supervisor itself.
+
+    It is spent only if the back-offs let as many restarts fall into that time; where they do not, opening logs a warning.
+    Raises `TypeError` for what is no number, `ValueError` for numbers that make no sense.
+    """
 
     restarts: int = 3
     per: float = 5.0
 
     def __post_init__(self) -> None:
+        require_numbers("Budget", restarts=self.restarts, per=self.per)
         if not (self.restarts >= 0 and self.restarts % 1 == 0 and self.per > 0):
             raise ValueError(f"expected restarts, a whole number from 0, and per > 0, found {self}")
 
-    def require_reachable(self, backoff: Backoff) -> None:
-        """Refuse a back-off so slow that the budget could never be spent: such a child would flap for ever."""
-        least = backoff.shortest(self.restarts)
-        if least >= self.per:
-            raise ValueError(
-                f"this backoff spreads {self.restarts} restarts over at least {least:.3g} s, so a budget of "
-                f"{self.restarts} per {self.per:g} s can never be exceeded; widen the budget or shorten the backoff"
-            )
+    def lesson(self, who: str, backoff: Backoff) -> str | None:
+        """What to tell the author if ``backoff`` is so slow that ``who`` alone never spends this budget, and flaps for ever."""
+        least = backoff.shortest(min(int(self.restarts), MANY))
+        if least < self.per:
+            return None
+        return (
+            f"a budget of {self.restarts} restarts in {self.per:g} s is never spent by {who} alone, whose backoff spreads as many "
+            f"over at least {least:.3g} s: if it fails again and again it is restarted for ever; to have that end, "
+            f"make the budget's per longer or its restarts fewer, or the backoff shorter"
+        )
 
 
 USUAL_BACKOFF = Backoff()

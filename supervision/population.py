@@ -15,6 +15,7 @@ from trio.lowlevel import enable_ki_protection
 from .cell import Cell
 from .chance import Random
 from .errors import ActorStopped
+from .given import require_callable, require_kind, require_numbers
 from .instrument import Instruments, log
 from .mailbox import Mailbox, require_capacity
 from .policy import Backoff, Budget, Ledger
@@ -35,10 +36,14 @@ class Rules:
     on_failed: Callable[[Any, Exception], None] | None
 
     def __post_init__(self) -> None:
+        require_numbers("directory", idle_after=self.idle_after, limit=self.limit)
+        require_kind("budget", self.budget, Budget, "a Budget")
+        require_kind("backoff", self.backoff, Backoff, "a Backoff")
+        if self.on_failed is not None:
+            require_callable("on_failed", self.on_failed, "a function of a key and an error, or None")
         if not self.idle_after > 0 or not self.limit >= 1:
             raise ValueError(f"expected idle_after > 0 and limit >= 1, found {self.idle_after!r} and {self.limit!r}")
         require_capacity(self.capacity)
-        self.budget.require_reachable(self.backoff)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import enum
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import trio
@@ -13,6 +14,7 @@ from trio.lowlevel import enable_ki_protection
 
 from .errors import StartFailed
 from .exits import Exit, How
+from .given import require_callable, require_kind, require_numbers, word
 from .instrument import Instruments
 from .mailbox import Mailbox
 from .place import Place, here
@@ -39,6 +41,9 @@ class Child:
     ``fn(*args, task_status=...)`` is called as `trio.Nursery.start` would call it, and the next child is not started
     until it has called ``task_status.started()``. ``shutdown`` is how many seconds it gets to empty its ``mailbox``
     when the supervisor stops, before it is cancelled. A ``significant`` child is one that `AutoShutdown` looks at.
+    ``restart`` may also be its name, as ``"permanent"`` from a file of settings; the field is a `Restart` in any case.
+
+    Raises `TypeError` for a field of the wrong kind, `ValueError` for a value that makes no sense; both say what was found.
     """
 
     name: str
@@ -51,10 +56,16 @@ class Child:
     mailbox: Mailbox[Any] | None = None
 
     def __post_init__(self) -> None:
+        require_kind("the name of a child", self.name, str, "a string")
         if not self.name or "/" in self.name:
             raise ValueError(f"a child's name is a part of a path: not empty and without '/', found {self.name!r}")
-        if not callable(self.fn):
-            raise TypeError(f"child {self.name!r}: expected an async function that takes task_status, found {self.fn!r}")
+        child = f"child {self.name!r}"
+        require_callable(child, self.fn, "an async function that takes task_status")
+        require_kind(f"{child}: args", self.args, tuple, "a tuple of arguments, as in (x,)")
+        object.__setattr__(self, "restart", word(f"{child}: restart", self.restart, Restart))
+        require_kind(f"{child}: backoff", self.backoff, Backoff, "a Backoff")
+        require_kind(f"{child}: mailbox", self.mailbox, (Mailbox, NoneType), "a Mailbox or None")
+        require_numbers(child, shutdown=self.shutdown)
         if not self.shutdown >= 0:
             raise ValueError(f"shutdown is a number of seconds from 0, found {self.shutdown!r}")
 

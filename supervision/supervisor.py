@@ -82,8 +82,8 @@ class Supervisor:
     async def add(self, child: Child) -> Any:
         """Start ``child`` behind the others, as if it had been declared last; returns what it passed to ``started()``.
 
-        Raises `StartFailed` if it does not start, `ValueError` if the name is taken, `ActorStopped` if the supervisor
-        is stopping; then, and if this is cancelled, the child is not there.
+        Raises `StartFailed` if it does not start, `ValueError` if the name is taken, `TypeError` for what is no `Child`,
+        `ActorStopped` if the supervisor is stopping; then, and if this is cancelled, the child is not there.
         """
         self._refuse_starting_child()
         return await self._control.orders.add(child)
@@ -138,6 +138,12 @@ async def open_supervisor(
 
     Raises, in an `ExceptionGroup` as a nursery would: `StartFailed` if a child does not start at first, `GaveUp` if
     the budget is spent, a group of what children raised while they were being stopped, what the body raised.
+
+    Before anything begins: `TypeError` for a value of the wrong kind, `ValueError` for one that makes no sense. ``strategy``
+    and ``auto_shutdown`` may also be their names, as ``"one_for_all"`` from a file of settings.
+
+    Where a child's back-off is so slow that it alone never spends the ``budget``, a warning is logged under
+    ``aion_trio.supervision``, once for each opening: if that child fails again and again, it is restarted for ever.
 
     Inside another supervisor's child, it takes that child's path, and its ``instruments`` are told together with the
     outer ones; alone, ``None`` means `LogInstrument`. ``random`` is for the jitter of the back-offs.

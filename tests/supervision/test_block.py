@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aion_trio.supervision import AutoShutdown, Budget, Child, Mailbox, Restart, Strategy, open_supervisor, supervise
+from aion_trio.supervision import AutoShutdown, Child, Mailbox, Restart, Strategy, open_supervisor, supervise
 
 from .scenes import PROMPT, Length, Recorder, failing, forever, measure
 
@@ -252,7 +252,6 @@ async def test_declarations_that_cannot_be_kept_are_refused() -> None:
         ([Child("a", forever), Child("a", forever)], {}, "named 'a' already"),
         ([Child("a", forever, significant=True)], {}, "no auto_shutdown"),
         ([Child("a", forever, restart=Restart.PERMANENT, significant=True)], {"auto_shutdown": AutoShutdown.ANY_SIGNIFICANT}, "permanent"),
-        ([Child("a", forever, backoff=PROMPT)], {"budget": Budget(3, 0.5)}, "never be exceeded"),
     ):
         with pytest.raises(ValueError, match=words):
             async with open_supervisor(*children, **options):

@@ -358,7 +358,7 @@ async def test_a_directory_in_a_supervised_child_is_part_of_its_tree(autojump_cl
     assert trio.current_time() == begun, "stopping lets the actors finish, and then does not wait for the body"
 
 
-@pytest.mark.parametrize("options", [{"idle_after": 0}, {"limit": 0}, {"budget": Budget(3, 0.1)}, {"capacity": 0.5}])
+@pytest.mark.parametrize("options", [{"idle_after": 0}, {"limit": 0}, {"capacity": 0.5}])
 async def test_rules_that_cannot_be_kept_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         async with open_directory(Sums({}, []).activate, **options):

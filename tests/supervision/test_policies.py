@@ -79,8 +79,9 @@ def test_the_bounds_of_a_budget(restarts: Any, per: float, good: bool) -> None:
 def test_a_budget_is_out_of_reach_where_the_last_restart_falls_out_of_the_window() -> None:
     """Two restarts in a row take 1 + 2 seconds at least, and 1.5 with half of it chance."""
     slow, jittered = Backoff(initial=1, jitter=0), Backoff(initial=1, jitter=0.5)
-    assert [accepted(Budget(2, per).require_reachable, slow) for per in (2.9, 3, 3.1)] == [False, False, True]
-    assert [accepted(Budget(2, per).require_reachable, jittered) for per in (1.4, 1.5, 1.6)] == [False, False, True]
+    assert [Budget(2, per).lesson("a", slow) is None for per in (2.9, 3, 3.1)] == [False, False, True]
+    assert [Budget(2, per).lesson("a", jittered) is None for per in (1.4, 1.5, 1.6)] == [False, False, True]
+    assert Budget(0, 0.1).lesson("a", slow) is None
 
 
 def test_chance_lies_between_the_bounds_that_jitter_names() -> None:
