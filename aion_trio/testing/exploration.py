@@ -15,9 +15,10 @@ from typing import Any
 
 import trio
 
-from ..definitions import ActivityDefinition, WorkflowDefinition
+from ..definitions import WorkflowDefinition
 from ..engine import EngineConfig
 from ..stores import MemoryStore, dump
+from .answers import GivenActivities, definitions_in
 from .comparison import Order, Told, first_difference, histories, tellings
 from .effects import WatchedEffects
 from .life import Lived, Program, Scenario, SeededIds, faults_of_journal, faults_of_recovery, left_owed, live, program_of
@@ -75,7 +76,7 @@ def explore_crashes(
     scenario: Scenario,
     *,
     workflows: Iterable[WorkflowDefinition[..., Any]] = (),
-    activities: Iterable[ActivityDefinition[..., Any]] = (),
+    activities: GivenActivities = (),
     modules: Iterable[ModuleType] = (),
     config: EngineConfig = _DEFAULTS,
     search: CrashSearch = _EVERYWHERE,
@@ -88,7 +89,7 @@ def explore_crashes(
     as a client that has to try again would, and have it return what its clients learn. Everything runs in virtual
     time on stores in memory. Raises what the undisturbed run raises.
     """
-    workflows, activities, modules = list(workflows), list(activities), list(modules)
+    workflows, activities, modules = list(workflows), definitions_in(activities), list(modules)
     if not (workflows or activities or modules):
         workflows, activities = nearby(scenario)
     program = program_of(scenario, (workflows, activities, modules), config, search.patience)

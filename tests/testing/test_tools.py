@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from typing import Any
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ from trio.testing import MockClock
 
 import aion_trio as aion
 from aion_trio import durable
-from aion_trio.testing import MemoryStore, double, open_test_engine, replay_history, run_virtual, run_workflow
+from aion_trio.testing import MemoryStore, double, explore_crashes, open_test_engine, replay_history, run_virtual, run_workflow
 
 
 class Declined(Exception):
@@ -103,7 +104,7 @@ def test_activities_in_threads_overlap_and_time_goes_on_afterwards(seed: int) ->
 
 def test_a_double_returns_a_value_and_keeps_what_it_was_called_with() -> None:
     charging = double(charge, returns="r-1")
-    assert run_workflow(checkout, "o-1", activities=[charging.definition, stamp]) == "<r-1>"
+    assert run_workflow(checkout, "o-1", activities=[charging, stamp]) == "<r-1>"
     assert charging.calls == [("o-1", 1999)]
 
 
@@ -124,6 +125,56 @@ def test_a_double_computes_its_answer() -> None:
 def test_a_double_has_one_kind_of_answer(answers: dict[str, object]) -> None:
     with pytest.raises(aion.InvalidInputError):
         double("charge", **answers)
+
+
+async def local_receipt(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+def plain_receipt(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+@aion.activity
+async def other_charge(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+FAKES: list[Any] = [
+    [double(charge, does=local_receipt)],
+    {charge: local_receipt},
+    {"charge": local_receipt},
+    {charge: plain_receipt},
+    {charge: other_charge},
+    {charge: double(charge, does=local_receipt)},
+]
+
+
+@pytest.mark.parametrize("activities", FAKES)
+async def test_doubles_are_taken_among_activities_and_a_mapping_says_who_stands_in(activities: Any, autojump_clock: MockClock) -> None:
+    async with open_test_engine(workflows=[checkout], activities=activities, doubles={stamp: str.upper}) as engine:
+        assert await engine.execute(checkout, "o") == "O:1999"
+
+
+@pytest.mark.parametrize("activities", FAKES)
+def test_a_fake_is_never_passed_over(activities: Any) -> None:
+    """Where the real activity would be found by its name, too."""
+    assert run_workflow(checkout, "o", activities=activities) == "<o:1999>"
+
+
+@pytest.mark.parametrize("activities", [[local_receipt], [checkout], ["charge"], {charge: "r-1"}, {local_receipt: local_receipt}])
+def test_what_is_no_activity_is_refused_with_what_to_write(activities: Any) -> None:
+    async def client(engine: aion.Engine) -> None: ...
+
+    with pytest.raises(aion.DefinitionError, match=r"write double\(|decorated with @activity"):
+        run_workflow(checkout, "o", activities=activities)
+    with pytest.raises(aion.DefinitionError, match=r"write double\(|decorated with @activity"):
+        explore_crashes(client, workflows=[checkout], activities=activities)
+
+
+def test_a_double_calls_functions_only() -> None:
+    with pytest.raises(aion.InvalidInputError, match="returns="):
+        double("charge", does="r-1")  # type: ignore[call-overload]
 
 
 async def test_a_double_by_name_takes_the_place_of_what_is_loaded(autojump_clock: MockClock) -> None:
