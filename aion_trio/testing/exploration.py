@@ -22,7 +22,7 @@ from .answers import GivenActivities, definitions_in
 from .comparison import Order, Told, first_difference, histories, tellings
 from .effects import WatchedEffects
 from .life import Lived, Program, Scenario, SeededIds, faults_of_journal, faults_of_recovery, left_owed, live, program_of
-from .nearby import nearby
+from .nearby import to_load
 from .report import CrashFinding, CrashPoint, CrashReport, Deaths
 from .tape import Commit
 from .virtual import run_virtual
@@ -89,10 +89,8 @@ def explore_crashes(
     as a client that has to try again would, and have it return what its clients learn. Everything runs in virtual
     time on stores in memory. Raises what the undisturbed run raises.
     """
-    workflows, activities, modules = list(workflows), definitions_in(activities), list(modules)
-    if not (workflows or activities or modules):
-        workflows, activities = nearby(scenario)
-    program = program_of(scenario, (workflows, activities, modules), config, search.patience)
+    definitions = to_load(scenario, workflows, definitions_in(activities), modules)
+    program = program_of(scenario, definitions, config, search.patience)
     inspector = _Inspector(program, search.seed)
     undisturbed = _undisturbed(program, search, inspector)
     explorer = _Explorer(program, search, undisturbed, inspector)
