@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 import aion_trio as aion
 from aion_trio import durable
-from aion_trio.testing import MemoryStore, double, explore_crashes, open_test_engine, replay_history, run_virtual, run_workflow
+from aion_trio.testing import MemoryStore, double, explore_crashes, open_test_engine, replay_history, run_virtual, run_workflow, simulate
 
 
 class Declined(Exception):
@@ -170,6 +170,27 @@ def test_what_is_no_activity_is_refused_with_what_to_write(activities: Any) -> N
         run_workflow(checkout, "o", activities=activities)
     with pytest.raises(aion.DefinitionError, match=r"write double\(|decorated with @activity"):
         explore_crashes(client, workflows=[checkout], activities=activities)
+
+
+async def test_what_starts_a_trio_of_its_own_says_what_to_use_inside_of_one() -> None:
+    async def client(engine: aion.Engine) -> None: ...
+
+    calls: list[Any] = [
+        lambda: run_workflow(waits_for_approval),
+        lambda: explore_crashes(client),
+        lambda: run_virtual(trio.sleep, 1),
+        lambda: simulate(1),
+    ]
+    for call in calls:
+        with pytest.raises(RuntimeError, match=r"open_test_engine.*MockClock"):
+            call()
+
+
+def test_a_simulation_takes_a_seed_and_a_size_and_nothing_else() -> None:
+    wrong: list[Any] = [("x",), (1.0,), (True,), (1, 2)]
+    for arguments in wrong:
+        with pytest.raises(aion.InvalidInputError, match="found"):
+            simulate(*arguments)
 
 
 def test_a_double_calls_functions_only() -> None:
