@@ -241,6 +241,20 @@ async def test_a_history_does_not_replay_with_other_code_and_the_line_is_named(a
     assert "test_tools.py" in caught.value.line
 
 
+async def test_what_is_no_line_of_an_export_is_refused_with_what_is(autojump_clock: MockClock) -> None:
+    """Events do not say whose they are, and a replay depends on it."""
+    async with open_test_engine(workflows=[counts_down], activities=[stamp]) as engine:
+        handle = await engine.start(counts_down, 1)
+        await handle.result()
+        events = [event async for event in handle.history()]
+        text = "\n".join(await engine.export_history(handle.id))
+    for wrong in (events, text):
+        history: Any = wrong
+        with pytest.raises(aion.InvalidInputError, match="export_history"):
+            replay_history(counts_down, history)
+    assert replay_history(counts_down, text.splitlines()).runs == 2
+
+
 async def test_each_run_of_a_chain_replays_with_its_own_version(autojump_clock: MockClock) -> None:
     """V1."""
     lines = await exported("n")
