@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio import durable
+from aion_trio import durable, testing
 from aion_trio.testing import MemoryStore, double, explore_crashes, open_test_engine, replay_history, run_virtual, run_workflow, simulate
 
 
@@ -191,6 +191,12 @@ def test_a_simulation_takes_a_seed_and_a_size_and_nothing_else() -> None:
     for arguments in wrong:
         with pytest.raises(aion.InvalidInputError, match="found"):
             simulate(*arguments)
+
+
+def test_all_of_the_tools_can_be_imported_beside_a_model_of_ones_own() -> None:
+    """A name such as `Order` is the user's."""
+    assert "Order" not in testing.__all__ and not hasattr(testing, "Order")
+    assert all(hasattr(testing, name) for name in testing.__all__)
 
 
 def test_a_double_calls_functions_only() -> None:
