@@ -39,8 +39,12 @@ async def open_test_engine(
     """An engine on `store`, or on a new one in memory; as `open_engine` otherwise.
 
     Under Trio's `MockClock` (the fixture `autojump_clock`) its time is that clock's: timers of months take no time, and the
-    clock waits for activities that run in threads. Open a second one on the same store to see what a restart makes of it.
-    `doubles` take the place of the activities of their names; doubles are taken among `activities`, too.
+    clock waits for activities that run in threads. Under the clock of a plain `trio.run` its time is real and timers are waited
+    for; call `run_virtual(main)` instead, or `trio.run(main, clock=MockClock(autojump_threshold=0))`. Activities with
+    `runs_in="process"` run in a thread here, where virtual time can wait for them.
+
+    Open a second one on the same store to see what a restart makes of it. `doubles` take the place of the activities of their
+    names; doubles are taken among `activities`, too.
 
     With `replay_every_step` each step is replayed from the run's beginning as soon as it is durable. The first difference
     cancels the block, and its `NonDeterminismError` is raised from it.

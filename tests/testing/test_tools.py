@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from typing import Any
 
@@ -211,6 +212,22 @@ async def test_a_double_by_name_takes_the_place_of_what_is_loaded(autojump_clock
             await engine.execute(checkout, "o", id="c")
         assert "Declined: no" in str(caught.value)
     assert charging.calls == [("o", 1999)] * 3
+
+
+@aion.activity(runs_in="process")
+def process_id() -> int:
+    return os.getpid()
+
+
+@aion.workflow
+async def asks_for_the_process() -> int:
+    return await process_id()
+
+
+async def test_activities_for_processes_run_in_this_one(autojump_clock: MockClock) -> None:
+    """In a thread, for which virtual time waits."""
+    async with open_test_engine(workflows=[asks_for_the_process], activities=[process_id]) as engine:
+        assert await engine.execute(asks_for_the_process) == os.getpid()
 
 
 async def test_a_test_engine_lives_in_the_tests_time_and_is_opened_again_on_its_store(autojump_clock: MockClock) -> None:
