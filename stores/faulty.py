@@ -47,6 +47,9 @@ WRITES = "writes"
 
 _WRITES = ("apply", "purge")
 
+OPERATIONS = tuple(name for name, value in vars(Store).items() if callable(value) and not name.startswith("_"))
+"""What a fault's operation may be, beside `ANY` and `WRITES`: each method of the contract."""
+
 
 class SimulatedCrash(BaseException):
     """The process is dead as far as the store is concerned: every later call raises this, too.
@@ -61,7 +64,8 @@ class Fault:
 
     Exactly one call is hit, or every call from it on where `lasting`. The call takes effect first if `after`. `wait`
     is called in its place in that order and may block, to hold a call while a test looks; then `error` is raised, or
-    `SimulatedCrash` if `crash`. A fault with neither only delays.
+    `SimulatedCrash` if `crash`. A fault with neither only delays. ValueError for an operation that is none, or an `nth` below 1:
+    no call would ever meet them.
     """
 
     operation: str
@@ -71,6 +75,13 @@ class Fault:
     crash: bool = False
     lasting: bool = False
     wait: Callable[[], object] | None = None
+
+    def __post_init__(self) -> None:
+        if self.operation not in (*OPERATIONS, ANY, WRITES):
+            known = ", ".join(OPERATIONS)
+            raise ValueError(f"a store has no operation {self.operation!r} to fail; it has {known}, and {WRITES!r} and {ANY!r} for several")
+        if self.nth < 1:
+            raise ValueError(f"nth counts calls from 1, the next one; found {self.nth!r}")
 
     def concerns(self, operation: str) -> bool:
         """Whether a call of `operation` counts for this fault."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..stores import Fault, FaultyStore, MemoryStore, SimulatedCrash
 from .answers import ActivityDouble, double
-from .comparison import Order
 from .exploration import CrashSearch, explore_crashes
 from .life import Scenario
 from .opening import open_test_engine
@@ -45,7 +44,6 @@ __all__ = [
     "CrashPoint",
     "CrashReport",
     "CrashSearch",
-    "Order",
     "Scenario",
     "explore_crashes",
     # faults

@@ -15,13 +15,14 @@ from typing import Any
 
 import trio
 
-from ..definitions import ActivityDefinition, WorkflowDefinition
+from ..definitions import WorkflowDefinition
 from ..engine import EngineConfig
 from ..stores import MemoryStore, dump
+from .answers import GivenActivities, definitions_in
 from .comparison import Order, Told, first_difference, histories, tellings
 from .effects import WatchedEffects
 from .life import Lived, Program, Scenario, SeededIds, faults_of_journal, faults_of_recovery, left_owed, live, program_of
-from .nearby import nearby
+from .nearby import to_load
 from .report import CrashFinding, CrashPoint, CrashReport, Deaths
 from .tape import Commit
 from .virtual import run_virtual
@@ -75,7 +76,7 @@ def explore_crashes(
     scenario: Scenario,
     *,
     workflows: Iterable[WorkflowDefinition[..., Any]] = (),
-    activities: Iterable[ActivityDefinition[..., Any]] = (),
+    activities: GivenActivities = (),
     modules: Iterable[ModuleType] = (),
     config: EngineConfig = _DEFAULTS,
     search: CrashSearch = _EVERYWHERE,
@@ -88,10 +89,8 @@ def explore_crashes(
     as a client that has to try again would, and have it return what its clients learn. Everything runs in virtual
     time on stores in memory. Raises what the undisturbed run raises.
     """
-    workflows, activities, modules = list(workflows), list(activities), list(modules)
-    if not (workflows or activities or modules):
-        workflows, activities = nearby(scenario)
-    program = program_of(scenario, (workflows, activities, modules), config, search.patience)
+    definitions = to_load(scenario, workflows, definitions_in(activities), modules)
+    program = program_of(scenario, definitions, config, search.patience)
     inspector = _Inspector(program, search.seed)
     undisturbed = _undisturbed(program, search, inspector)
     explorer = _Explorer(program, search, undisturbed, inspector)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -10,6 +10,17 @@ from ..definitions import ActivityDefinition, WorkflowDefinition
 
 AnyWorkflow = WorkflowDefinition[..., Any]
 AnyActivity = ActivityDefinition[..., Any]
+
+
+def to_load(
+    scenario: Callable[..., Any], workflows: Iterable[AnyWorkflow], activities: Iterable[AnyActivity], modules: Iterable[ModuleType]
+) -> tuple[list[AnyWorkflow], list[AnyActivity], list[ModuleType]]:
+    """What an engine loads for a scenario: the definitions that are given or, where none are, those that it names."""
+    given = list(workflows), list(activities), list(modules)
+    if any(given):
+        return given
+    found_workflows, found_activities = nearby(scenario)
+    return found_workflows, found_activities, []
 
 
 def nearby(*functions: Callable[..., Any]) -> tuple[list[AnyWorkflow], list[AnyActivity]]:

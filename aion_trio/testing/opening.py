@@ -12,13 +12,13 @@ import trio
 from trio.testing import MockClock
 
 from ..codec import Codec
-from ..definitions import ActivityDefinition, Registry, WorkflowDefinition
+from ..definitions import Registry, WorkflowDefinition
 from ..engine import Engine, EngineConfig, open_engine
 from ..errors import NonDeterminismError
 from ..replay import World
 from ..seams import SystemClock, TrioClock
 from ..stores import MemoryStore, Store
-from .answers import ActivityDouble
+from .answers import GivenActivities, definitions_in
 from .doubles import run_function, stand_ins
 from .rehearsal import RehearsingStore
 
@@ -29,9 +29,9 @@ _DEFAULTS = EngineConfig()
 async def open_test_engine(
     *,
     workflows: Iterable[WorkflowDefinition[..., Any]] = (),
-    activities: Iterable[ActivityDefinition[..., Any]] = (),
+    activities: GivenActivities = (),
     modules: Iterable[ModuleType] = (),
-    doubles: Iterable[ActivityDouble[..., Any]] = (),
+    doubles: GivenActivities = (),
     store: Store | None = None,
     config: EngineConfig = _DEFAULTS,
     replay_every_step: bool = False,
@@ -39,13 +39,17 @@ async def open_test_engine(
     """An engine on `store`, or on a new one in memory; as `open_engine` otherwise.
 
     Under Trio's `MockClock` (the fixture `autojump_clock`) its time is that clock's: timers of months take no time, and the
-    clock waits for activities that run in threads. Open a second one on the same store to see what a restart makes of it.
-    `doubles` take the place of the activities of their names.
+    clock waits for activities that run in threads. Under the clock of a plain `trio.run` its time is real and timers are waited
+    for; call `run_virtual(main)` instead, or `trio.run(main, clock=MockClock(autojump_threshold=0))`. Activities with
+    `runs_in="process"` run in a thread here, where virtual time can wait for them.
+
+    Open a second one on the same store to see what a restart makes of it. `doubles` take the place of the activities of their
+    names; doubles are taken among `activities`, too.
 
     With `replay_every_step` each step is replayed from the run's beginning as soon as it is durable. The first difference
     cancels the block, and its `NonDeterminismError` is raised from it.
     """
-    registry = _with_doubles(Registry(workflows, activities, modules), doubles)
+    registry = _with_doubles(Registry(workflows, definitions_in(activities), modules), doubles)
     config = _in_time_of_the_test(config)
     found: list[NonDeterminismError] = []
     with trio.CancelScope() as scope:
@@ -64,10 +68,10 @@ async def open_test_engine(
         raise found[0]
 
 
-def _with_doubles(registry: Registry, doubles: Iterable[ActivityDouble[..., Any]]) -> Registry:
+def _with_doubles(registry: Registry, doubles: GivenActivities) -> Registry:
     """The same definitions, with each double in the place of the activity of its name."""
     performing = {definition.name: definition for definition in registry.activities}
-    performing.update({each.definition.name: each.definition for each in doubles})
+    performing.update({each.name: each for each in definitions_in(doubles)})
     return Registry(registry.workflows, performing.values())
 
 

@@ -66,6 +66,7 @@ def aion_engine(aion_store: MemoryStore) -> OpenEngine:
 def aion_scenario(request: pytest.FixtureRequest) -> RunScenario:
     """Runs a scenario in virtual time and gives what it returns; for plain (`def`) tests.
 
+    Where no definitions are given, those that the scenario names, and those that they name, are loaded.
     With `--aion-crash`, the scenario of a test that is marked `aion_crash` is crashed at each of its commits as well, and
     the test fails with the story of the first crash that makes a difference.
     """
@@ -75,9 +76,16 @@ def aion_scenario(request: pytest.FixtureRequest) -> RunScenario:
     return partial(_run_scenario, search)
 
 
-def _run_scenario(search: dict[str, Any] | None, scenario: Scenario, **settings: Any) -> object:
+def _run_scenario(
+    search: dict[str, Any] | None, scenario: Scenario, *, workflows: Any = (), activities: Any = (), modules: Any = (), **settings: Any
+) -> object:
     from . import CrashSearch, explore_crashes, run_virtual
+    from .answers import definitions_in
+    from .nearby import to_load
     from .opening import open_test_engine
+
+    definitions = to_load(scenario, workflows, definitions_in(activities), modules)
+    settings.update(zip(("workflows", "activities", "modules"), definitions, strict=True))
 
     async def once() -> object:
         async with open_test_engine(**settings) as engine:

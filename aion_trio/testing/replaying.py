@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from .. import events as ev
 from ..codec import Codec, PayloadCodec
 from ..definitions import Registry, WorkflowDefinition
+from ..errors import InvalidInputError
 from ..events import Raw
 from ..journal.transfer import read_lines
 from ..replay import Execution, RunIdentity, World
@@ -59,11 +60,26 @@ def replay_history(
     """
     given = [definitions] if isinstance(definitions, WorkflowDefinition) else list(definitions)
     world = World(Registry(given), Codec(payload_codecs))
-    key, raws = read_lines(lines)
+    key, raws = read_lines(_each_a_line(lines))
     runs = list(runs_of(raws))
     for number, run in enumerate(runs, 1):
         replay_run(world, key, run, step_owed=step_owed and number == len(runs)).evict()
     return Replayed(key.workflow_id, len(runs), len(raws))
+
+
+def _each_a_line(lines: Iterable[object]) -> Iterator[str]:
+    """The lines, each of which is a text.
+
+    The events of `handle.history()` are refused: they do not say whose they are, and what code draws from `durable.random`
+    and how it names its children depends on the workflow's id.
+    """
+    what = "a history is the lines of `engine.export_history(id)`, or of `journal export`, each of which is one JSON object"
+    if isinstance(lines, str):
+        raise InvalidInputError(f"{what}; found one text: write text.splitlines()", "lines")
+    for line in lines:
+        if not isinstance(line, str):
+            raise InvalidInputError(f"{what}; found an object of type {type(line).__name__}", "lines")
+        yield line
 
 
 def runs_of(raws: Sequence[Raw]) -> Iterator[RecordedRun]:

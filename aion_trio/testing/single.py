@@ -9,12 +9,13 @@ from typing import Any, TypeVar, cast
 import trio
 
 from ..arguments import LONGEST_SECONDS
-from ..definitions import ActivityDefinition, Signal, WorkflowDefinition
+from ..definitions import Signal, WorkflowDefinition
 from ..engine import Engine, EngineConfig, WorkflowHandle, open_engine
 from ..errors import InvalidInputError
 from ..runs.messages import Stack
 from ..seams import TrioClock
 from ..stores import MemoryStore
+from .answers import GivenActivities, definitions_in
 from .doubles import run_function, stand_ins
 from .nearby import nearby
 from .virtual import run_virtual
@@ -28,22 +29,23 @@ _PATIENCE = 2.0 * LONGEST_SECONDS
 def run_workflow(
     workflow: Callable[..., Coroutine[Any, Any, R]],
     *args: Any,
-    activities: Iterable[ActivityDefinition[..., Any]] = (),
+    activities: GivenActivities = (),
     children: Iterable[WorkflowDefinition[..., Any]] = (),
     signals: Iterable[tuple[Signal[Any] | str, Any]] = (),
 ) -> R:
     """Run a workflow to its end, in virtual time on a store in memory; its result.
 
-    The activities and children that the workflow names are found; `activities` are doubles, which stand in for those of
-    the same name, and whatever is not found, as are `children`. `signals` are sent to it, in order, as soon as it has started.
-    Raises what `WorkflowHandle.result` raises, and `AssertionError` with the lines at which the workflow waits when nothing
-    is left that could wake it. A plain function: not for use inside of a running Trio.
+    The activities and children that the workflow names are found; `activities` stand in for those of the same name, or are
+    whatever is not found, as are `children`: definitions, doubles, or a mapping `{activity: function}`. `signals` are sent
+    to it, in order, as soon as it has started. Raises what `WorkflowHandle.result` raises, `DefinitionError` for activities
+    that are none, and `AssertionError` with the lines at which the workflow waits when nothing is left that could wake it.
+    A plain function: not for use inside of a running Trio.
     """
     if not isinstance(workflow, WorkflowDefinition):
         raise InvalidInputError(f"expected a workflow definition, found {workflow!r}", "workflow")
     own = cast("WorkflowDefinition[..., R]", workflow)
     found_workflows, found_activities = nearby(own)
-    doubles = {activity.name: activity for activity in [*found_activities, *activities]}
+    doubles = {activity.name: activity for activity in [*found_activities, *definitions_in(activities)]}
 
     async def run() -> R:
         async with open_engine(

@@ -24,9 +24,14 @@ Ts = TypeVarTuple("Ts")
 def run_virtual(async_fn: Callable[[Unpack[Ts]], Awaitable[R]], *args: *Ts, seed: int = 0) -> R:
     """Run an async function in a Trio of its own, in virtual time; what it returns or raises.
 
-    With one `seed` the tasks are scheduled in one order, so that what was found once can be found again. Cannot be called
-    from inside of a running Trio.
+    With one `seed` the tasks are scheduled in one order, so that what was found once can be found again. Raises
+    `RuntimeError` where a Trio runs already, as in an async test.
     """
+    if trio.lowlevel.in_trio_run():
+        raise RuntimeError(
+            "run_workflow, run_virtual, explore_crashes and simulate start a Trio of their own, and one runs here already: call them "
+            "from a plain `def` test or, in an async one, use `async with open_test_engine(...)` under a MockClock (autojump_clock)"
+        )
     with _seeded_schedule(seed):
         run: Callable[..., R] = trio.run  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return run(async_fn, *args, clock=MockClock(autojump_threshold=0))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import aion_trio as aion
-from aion_trio.testing import CrashReport, CrashSearch, Order, explore_crashes
+from aion_trio.testing import CrashReport, CrashSearch, explore_crashes
+from aion_trio.testing.comparison import Order
 
 from . import crash_orders, crash_scenarios as scenarios
 

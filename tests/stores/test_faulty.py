@@ -21,6 +21,7 @@ from aion_trio.stores import (
     StoreFull,
     dump,
 )
+from aion_trio.stores.faulty import ANY, WRITES
 
 from .building import events, full_workflow, key, write
 from .operations import ARGUMENTS, operations
@@ -69,6 +70,18 @@ def test_every_argument_arrives_as_it_was_given(operation: str) -> None:
     given = {name: object() for name in inspect.signature(getattr(Store, operation)).parameters if name != "self"}
     arrived = getattr(FaultyStore(cast("Store", Recorder())), operation)(**given)
     assert arrived == {**given, "self": None}
+
+
+@pytest.mark.parametrize("operation", [*operations(), ANY, WRITES])
+def test_every_operation_can_be_planned_for(operation: str) -> None:
+    assert Fault(operation).concerns("apply" if operation in (ANY, WRITES) else operation)
+
+
+def test_a_fault_that_no_call_could_meet_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no operation 'aply'.*apply, .*'writes' and '\*'"):
+        Fault("aply")
+    with pytest.raises(ValueError, match="from 1"):
+        Fault("apply", nth=0)
 
 
 def test_blocking_is_that_of_the_store_within(tmp_path: Path) -> None:

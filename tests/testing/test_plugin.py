@@ -25,6 +25,14 @@ async def client(engine):
 def test_scenario(aion_scenario):
     assert aion_scenario(client, workflows=[double], activities=[add]) == 8
 
+@pytest.mark.aion_crash(deaths=1)
+def test_scenario_that_names_its_definitions(aion_scenario):
+    assert aion_scenario(client) == 8
+
+@pytest.mark.aion_crash(deaths=1)
+def test_scenario_with_a_fake(aion_scenario):
+    assert aion_scenario(client, workflows=[double], activities={add: lambda a, b: a * b}) == 16
+
 async def test_restart(aion_engine, aion_store, autojump_clock):
     async with aion_engine(workflows=[double]) as engine:
         await engine.start(double, 4, id="d")
@@ -60,11 +68,11 @@ def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResu
 
 
 def test_the_fixtures_open_engines_and_run_scenarios(pytester: pytest.Pytester) -> None:
-    run(pytester, SOUND).assert_outcomes(passed=2)
+    run(pytester, SOUND).assert_outcomes(passed=4)
 
 
 def test_a_sound_scenario_survives_every_crash(pytester: pytest.Pytester) -> None:
-    run(pytester, SOUND, "--aion-crash").assert_outcomes(passed=2)
+    run(pytester, SOUND, "--aion-crash").assert_outcomes(passed=4)
 
 
 def test_a_scenario_that_differs_after_a_crash_fails_with_the_story(pytester: pytest.Pytester) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
-from aion_trio import durable
-from aion_trio.testing import MemoryStore, double, open_test_engine, replay_history, run_virtual, run_workflow
+from aion_trio import durable, testing
+from aion_trio.testing import MemoryStore, double, explore_crashes, open_test_engine, replay_history, run_virtual, run_workflow, simulate
 
 
 class Declined(Exception):
@@ -103,7 +105,7 @@ def test_activities_in_threads_overlap_and_time_goes_on_afterwards(seed: int) ->
 
 def test_a_double_returns_a_value_and_keeps_what_it_was_called_with() -> None:
     charging = double(charge, returns="r-1")
-    assert run_workflow(checkout, "o-1", activities=[charging.definition, stamp]) == "<r-1>"
+    assert run_workflow(checkout, "o-1", activities=[charging, stamp]) == "<r-1>"
     assert charging.calls == [("o-1", 1999)]
 
 
@@ -126,6 +128,83 @@ def test_a_double_has_one_kind_of_answer(answers: dict[str, object]) -> None:
         double("charge", **answers)
 
 
+async def local_receipt(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+def plain_receipt(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+@aion.activity
+async def other_charge(order: str, cents: int) -> str:
+    return f"{order}:{cents}"
+
+
+FAKES: list[Any] = [
+    [double(charge, does=local_receipt)],
+    {charge: local_receipt},
+    {"charge": local_receipt},
+    {charge: plain_receipt},
+    {charge: other_charge},
+    {charge: double(charge, does=local_receipt)},
+]
+
+
+@pytest.mark.parametrize("activities", FAKES)
+async def test_doubles_are_taken_among_activities_and_a_mapping_says_who_stands_in(activities: Any, autojump_clock: MockClock) -> None:
+    async with open_test_engine(workflows=[checkout], activities=activities, doubles={stamp: str.upper}) as engine:
+        assert await engine.execute(checkout, "o") == "O:1999"
+
+
+@pytest.mark.parametrize("activities", FAKES)
+def test_a_fake_is_never_passed_over(activities: Any) -> None:
+    """Where the real activity would be found by its name, too."""
+    assert run_workflow(checkout, "o", activities=activities) == "<o:1999>"
+
+
+@pytest.mark.parametrize("activities", [[local_receipt], [checkout], ["charge"], {charge: "r-1"}, {local_receipt: local_receipt}])
+def test_what_is_no_activity_is_refused_with_what_to_write(activities: Any) -> None:
+    async def client(engine: aion.Engine) -> None: ...
+
+    with pytest.raises(aion.DefinitionError, match=r"write double\(|decorated with @activity"):
+        run_workflow(checkout, "o", activities=activities)
+    with pytest.raises(aion.DefinitionError, match=r"write double\(|decorated with @activity"):
+        explore_crashes(client, workflows=[checkout], activities=activities)
+
+
+async def test_what_starts_a_trio_of_its_own_says_what_to_use_inside_of_one() -> None:
+    async def client(engine: aion.Engine) -> None: ...
+
+    calls: list[Any] = [
+        lambda: run_workflow(waits_for_approval),
+        lambda: explore_crashes(client),
+        lambda: run_virtual(trio.sleep, 1),
+        lambda: simulate(1),
+    ]
+    for call in calls:
+        with pytest.raises(RuntimeError, match=r"open_test_engine.*MockClock"):
+            call()
+
+
+def test_a_simulation_takes_a_seed_and_a_size_and_nothing_else() -> None:
+    wrong: list[Any] = [("x",), (1.0,), (True,), (1, 2)]
+    for arguments in wrong:
+        with pytest.raises(aion.InvalidInputError, match="found"):
+            simulate(*arguments)
+
+
+def test_all_of_the_tools_can_be_imported_beside_a_model_of_ones_own() -> None:
+    """A name such as `Order` is the user's."""
+    assert "Order" not in testing.__all__ and not hasattr(testing, "Order")
+    assert all(hasattr(testing, name) for name in testing.__all__)
+
+
+def test_a_double_calls_functions_only() -> None:
+    with pytest.raises(aion.InvalidInputError, match="returns="):
+        double("charge", does="r-1")  # type: ignore[call-overload]
+
+
 async def test_a_double_by_name_takes_the_place_of_what_is_loaded(autojump_clock: MockClock) -> None:
     charging = double("charge", in_turn=[Declined("no")])
     async with open_test_engine(workflows=[checkout], activities=[charge, stamp], doubles=[charging]) as engine:
@@ -133,6 +212,22 @@ async def test_a_double_by_name_takes_the_place_of_what_is_loaded(autojump_clock
             await engine.execute(checkout, "o", id="c")
         assert "Declined: no" in str(caught.value)
     assert charging.calls == [("o", 1999)] * 3
+
+
+@aion.activity(runs_in="process")
+def process_id() -> int:
+    return os.getpid()
+
+
+@aion.workflow
+async def asks_for_the_process() -> int:
+    return await process_id()
+
+
+async def test_activities_for_processes_run_in_this_one(autojump_clock: MockClock) -> None:
+    """In a thread, for which virtual time waits."""
+    async with open_test_engine(workflows=[asks_for_the_process], activities=[process_id]) as engine:
+        assert await engine.execute(asks_for_the_process) == os.getpid()
 
 
 async def test_a_test_engine_lives_in_the_tests_time_and_is_opened_again_on_its_store(autojump_clock: MockClock) -> None:
@@ -167,6 +262,20 @@ async def test_a_history_does_not_replay_with_other_code_and_the_line_is_named(a
     assert "charge" in caught.value.recorded
     assert "TimerStarted" in caught.value.asked
     assert "test_tools.py" in caught.value.line
+
+
+async def test_what_is_no_line_of_an_export_is_refused_with_what_is(autojump_clock: MockClock) -> None:
+    """Events do not say whose they are, and a replay depends on it."""
+    async with open_test_engine(workflows=[counts_down], activities=[stamp]) as engine:
+        handle = await engine.start(counts_down, 1)
+        await handle.result()
+        events = [event async for event in handle.history()]
+        text = "\n".join(await engine.export_history(handle.id))
+    for wrong in (events, text):
+        history: Any = wrong
+        with pytest.raises(aion.InvalidInputError, match="export_history"):
+            replay_history(counts_down, history)
+    assert replay_history(counts_down, text.splitlines()).runs == 2
 
 
 async def test_each_run_of_a_chain_replays_with_its_own_version(autojump_clock: MockClock) -> None:

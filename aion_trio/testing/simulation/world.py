@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from ...errors import InvalidInputError
 from ...journal.transfer import export_lines, import_lines
 from ...stores import MemoryStore, copy_records, dump, each_key
 from ...stores.contract import WorkflowKey
@@ -66,7 +67,11 @@ class Verdict:
 
 
 def simulate(seed: int, size: Size | None = None) -> Verdict:
-    """Simulate one seed; the same seed and size give the same simulation."""
+    """Simulate one seed; the same seed and size give the same simulation. Raises `InvalidInputError` for a seed or size that is none."""
+    if not isinstance(seed, int) or isinstance(seed, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"a seed is an int, found {seed!r}", "seed")
+    if not isinstance(size, Size | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidInputError(f"size is a Size or None, found {size!r}", "size")
     return run_virtual(_simulate, seed, size or Size(), seed=seed)
 
 
