@@ -61,7 +61,7 @@ class Child:
             raise ValueError(f"a child's name is a part of a path: not empty and without '/', found {self.name!r}")
         child = f"child {self.name!r}"
         require_callable(child, self.fn, "an async function that takes task_status")
-        require_kind(f"{child}: args", self.args, tuple, "a tuple of arguments, as in (x,)")
+        require_kind(f"{child}: args", self.args, (tuple, list), "a tuple of arguments, as in (x,)")
         object.__setattr__(self, "restart", word(f"{child}: restart", self.restart, Restart))
         require_kind(f"{child}: backoff", self.backoff, Backoff, "a Backoff")
         require_kind(f"{child}: mailbox", self.mailbox, (Mailbox, NoneType), "a Mailbox or None")
