@@ -6,17 +6,15 @@ Exit status: 0 success, 1 a failure that was found, 2 wrong usage. The command l
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 
-NEEDED = ("click", "rich", "msgspec")
+from ..extras import what_to_install
 
 
 def main() -> None:
     """Run the command line, or say what to install."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        print(f"aion-trio: the command line needs {', '.join(missing)}; install with: pip install 'aion-trio[cli]'", file=sys.stderr)
+    if sentence := what_to_install("cli"):
+        print(f"aion-trio: {sentence}", file=sys.stderr)
         sys.exit(2)
     from .commands import run
 

@@ -7,7 +7,6 @@ command line, where everybody could see it.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -25,6 +24,7 @@ from click.core import ParameterSource
 from aion_trio.engine import WorkflowDescription, WorkflowSummary
 from aion_trio.errors import WorkflowNotFoundError
 from aion_trio.events import Event
+from aion_trio.extras import what_to_install
 from aion_trio.history import WorkflowStatus
 from aion_trio.stores.contract import AttributeValue
 
@@ -193,8 +193,8 @@ def token_of(place: Place) -> str | None:
 @asynccontextmanager
 async def open_daemon_client(place: Place) -> AsyncIterator[Client]:
     """A client of the place's daemon, that does not wait long for one that is not there."""
-    if importlib.util.find_spec("httpx2") is None:
-        raise click.UsageError("to talk to a daemon, install httpx2: pip install 'aion-trio[client]'; --journal DIR reads without it")
+    if sentence := what_to_install("client"):
+        raise click.UsageError(f"{sentence}; --journal DIR reads without it")
     from aion_trio.client import open_client
     from aion_trio.client.wire import Retry
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -13,16 +12,15 @@ from typing import Any
 import click
 import trio
 
-from .verbs import options, verb
+from aion_trio.extras import what_to_install
 
-NEEDED = ("starlette", "uvicorn", "msgspec")
+from .verbs import options, verb
 
 
 def require_daemon() -> None:
     """Refuse, with what to install, where the daemon's dependencies are missing."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise click.UsageError(f"the daemon needs {', '.join(missing)}; install them with: pip install 'aion-trio[daemon]'")
+    if sentence := what_to_install("daemon"):
+        raise click.UsageError(sentence)
 
 
 def setting_options(fn: Callable[..., None]) -> Callable[..., None]:

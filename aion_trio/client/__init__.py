@@ -7,12 +7,16 @@
         print(client.execute(checkout, order, id="order-42"))
 
 The same definitions type the calls, and the same errors come back. `docs/api.md` is the chapter.
+It needs the `client` extra.
 """
 
-from ..protocol import DaemonError, DaemonFaultError, DaemonUnavailableError, RequestRefusedError
-from .aio import Client, Handle, open_client
-from .sync import SyncClient, SyncHandle, open_sync_client
-from .wire import Retry
+from ..extras import needs_extra
+
+with needs_extra("client"):
+    from ..protocol import DaemonError, DaemonFaultError, DaemonUnavailableError, RequestRefusedError
+    from .aio import Client, Handle, open_client
+    from .sync import SyncClient, SyncHandle, open_sync_client
+    from .wire import Retry
 
 __all__ = [
     "Client",

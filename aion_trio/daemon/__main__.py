@@ -11,8 +11,8 @@ import trio
 
 from ..errors import AionError
 from ..protocol import ConfigurationError, kind_of
+from . import serve
 from .logs import configure_logging
-from .serving import serve
 from .settings import SETTINGS, DaemonConfig, load_config
 
 

@@ -32,6 +32,23 @@ def test_a_part_is_imported_without_the_rest(name: str, absent: tuple[str, ...])
     assert run_python(f"import {name}; print(*(set({absent!r}) & set(sys.modules)))") == ""
 
 
+@pytest.mark.parametrize(
+    ("hidden", "code", "sentence"),
+    [
+        ("httpx2", "import aion_trio.client", "a client of a daemon needs httpx2; install with: pip install 'aion-trio[client]'"),
+        ("msgspec", "import aion_trio.client", "a client of a daemon needs msgspec; install with: pip install 'aion-trio[client]'"),
+        ("msgspec", "import aion_trio.daemon", "the daemon needs msgspec; install with: pip install 'aion-trio[daemon]'"),
+        ("starlette", "from aion_trio.daemon import serve", "the daemon needs starlette; install with: pip install 'aion-trio[daemon]'"),
+        ("starlette", "import aion_trio.daemon.__main__", "the daemon needs starlette; install with: pip install 'aion-trio[daemon]'"),
+        ("ssl", "import aion_trio.client", "import of ssl halted; None in sys.modules"),
+    ],
+)
+def test_a_part_without_its_extra_says_what_to_install(hidden: str, code: str, sentence: str) -> None:
+    """A module that is None in `sys.modules` cannot be imported, as if it were not installed. Another's error stays as it is."""
+    attempt = f"try:\n    {code}\nexcept ModuleNotFoundError as error:\n    print(error)"
+    assert run_python(f"sys.modules[{hidden!r}] = None\n{attempt}") == sentence
+
+
 def test_importing_the_package_costs_little_more_than_importing_trio() -> None:
     """The best of five each, so that a busy machine does not decide."""
     clock = "from time import perf_counter as t; a = t(); import {}; print(t() - a)"
