@@ -7,7 +7,7 @@ is held against the other history: where the effect is not there either, it was 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ..history import WorkflowStatus
 from ..stores.contract import CorruptRecord, Finding, ObligationKind, Store, Summary, WorkflowKey
@@ -15,6 +15,16 @@ from .folding import Folded
 from .rows import fields_of, row_of, run_and_ordinal, sender_mark
 
 _OVER = frozenset(status.number for status in WorkflowStatus if status.over)
+
+
+class _Request(NamedTuple):
+    """A request to an open child, that is not owed any more. Whether it was lost is known when the child's history was read, too."""
+
+    owner: WorkflowKey
+    child: WorkflowKey
+    row: bytes
+    parent: list[Any]
+    terminates: bool
 
 
 class Kin:
@@ -25,13 +35,16 @@ class Kin:
         self._found: list[Finding] = []
         self._seen: set[WorkflowKey] = set()
         self._asked: set[WorkflowKey] = set()  # open workflows that have a request to cancel on record
-        self._cancels: list[tuple[WorkflowKey, WorkflowKey, bytes]] = []
+        self._parents: dict[WorkflowKey, list[Any]] = {}  # of open workflows, as their newest start names them
+        self._requests: list[_Request] = []
 
     def note(self, fold: Folded) -> None:
         """Take a workflow whose history could be read; they come in the order in which the ids were first seen."""
         projection = fold.projection
-        if projection.open and projection.cancel_requested is not None:
-            self._asked.add(fold.key)
+        if projection.open and projection.parent is not None:
+            self._parents[fold.key] = projection.parent
+            if projection.cancel_requested is not None:
+                self._asked.add(fold.key)
         for (kind, row), cause in fold.opens.items():
             settled, fields = self._SETTLED.get(kind), fields_of(cause.payload)
             if settled is not None and self._store_lacks(fold.key, kind, row) and not settled(self, fold, row, fields):
@@ -44,9 +57,11 @@ class Kin:
     def faults(self) -> Iterator[Finding]:
         """What was lost between histories."""
         yield from self._found
-        for owner, child, row in self._cancels:
-            if child not in self._asked:
-                what = f"CANCEL_REQUEST {row.hex()} is not owed, and {child.workflow_id!r} has no record of it"
+        for request in self._requests:
+            owner, child = request.owner, request.child
+            is_its_parent = self._parents.get(child, request.parent) == request.parent  # else a later run's child has the id by now
+            if is_its_parent and (request.terminates or child not in self._asked):
+                what = f"CANCEL_REQUEST {request.row.hex()} is not owed, and {child.workflow_id!r} has no record of it"
                 yield Finding(what, owner.workflow_id, namespace=owner.namespace)
 
     # ---- whether the effect of a cause is on record elsewhere
@@ -75,9 +90,8 @@ class Kin:
         child = self._summary(fold.key, fields[1])
         if child is None or child.closed_us or child.parent_id != fold.key.workflow_id or child.run_no > 1:
             return True
-        if fields[3]:
-            return False
-        self._cancels.append((fold.key, WorkflowKey(fold.key.namespace, str(fields[1])), row))
+        child_key, parent = WorkflowKey(fold.key.namespace, str(fields[1])), [fold.key.workflow_id, fields[2], run_and_ordinal(row)[1]]
+        self._requests.append(_Request(fold.key, child_key, row, parent, bool(fields[3])))
         return True
 
     def _closing_of(self, fold: Folded, ordinal: int) -> None:

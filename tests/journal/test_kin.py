@@ -10,7 +10,7 @@ import pytest
 
 import aion_trio.events as ev
 from aion_trio.events import Raw
-from aion_trio.journal.rows import row_of
+from aion_trio.journal.rows import at_close, row_of
 from aion_trio.journal.verification import verify_journal
 from aion_trio.stores import Append, Close, LmdbStore, MemoryStore, ObligationKind, Store, WorkflowKey
 from aion_trio.stores.lmdb_store.layout import IDENTITY, MARK, OBLIGATION, ROW
@@ -85,6 +85,25 @@ def test_a_request_to_cancel_a_child_that_cannot_be_cancelled_is_settled_without
     ]
     found = told(store_of((key("parent"), [started(), child_of("child"), ASKED]), *child, settled=done))
     assert not [what for _, what in found if what.startswith("CANCEL_REQUEST")]
+
+
+@pytest.mark.parametrize(("run", "ordinal", "is_lost"), [(b"r" * 16, 1, True), (b"s" * 16, 1, False), (b"r" * 16, 2, False)])
+@pytest.mark.parametrize("terminates", [True, False])
+@pytest.mark.parametrize("child_first", [True, False])
+def test_a_request_to_the_child_of_an_earlier_run_is_no_affair_of_a_later_ones(
+    run: bytes, ordinal: int, is_lost: bool, terminates: bool, child_first: bool
+) -> None:
+    """C3; found by seed 14537252 of the simulation: a later run of the parent has a child of that id, which was never asked."""
+    policy = ev.ON_CLOSE_TERMINATE if terminates else ev.ON_CLOSE_CANCEL
+    parent = key("parent"), [started(), child_of("child", policy), TERMINATED if terminates else ASKED]
+    child = key("child"), [started(parent=["parent", run, ordinal])]
+    row = at_close(CANCEL_ROW) if terminates else CANCEL_ROW
+    done = [closed("parent", 3, ObligationKind.CANCEL_REQUEST, row)]
+    if not terminates:
+        done.append(closed("parent", 3, ObligationKind.CHILD_START, CANCEL_ROW))
+    found = told(store_of(*((child, parent) if child_first else (parent, child)), settled=done))
+    lost = ("parent", f"CANCEL_REQUEST {row.hex()} is not owed, and 'child' has no record of it")
+    assert found == ([lost] if is_lost else [])
 
 
 def test_the_end_of_an_earlier_child_of_the_same_id_is_not_what_a_parent_waits_for() -> None:
