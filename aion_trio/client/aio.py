@@ -21,7 +21,20 @@ from ..recovery import RecoveryReport
 from ..runs.messages import IfExists
 from ..stores.contract import AttributeValue
 from ..supervision import Node
-from .calls import Address, Call, Calls, Filter, StartOptions, Statuses, error_of_answer, event_of_line, events, status_of_line, summaries
+from .calls import (
+    Address,
+    Call,
+    Calls,
+    Filter,
+    StartOptions,
+    Statuses,
+    closes,
+    error_of_answer,
+    event_of_line,
+    events,
+    status_of_line,
+    summaries,
+)
 from .sse import Lines, ServerEvent
 from .wire import USUAL_RETRY, Retry, Target, may_repeat, request_of, stream_request, unreachable
 
@@ -300,6 +313,31 @@ class Handle(Generic[R]):
     async def query(self, query: Query[Any] | str) -> Any:
         """Ask the workflow; records nothing (S4). What the query's function raised comes back if it is builtin, else as `RecordedError`."""
         return await self._client.send(self._client.calls.query(self._address, query))
+
+    @overload
+    def watch(self, query: Query[A]) -> AsyncIterator[A]: ...
+    @overload
+    def watch(self, query: str) -> AsyncIterator[Any]: ...
+    async def watch(self, query: Query[Any] | str) -> AsyncIterator[Any]:
+        """The answer to a query, and each one that differs from the answer before, until the run is closed: that one's is the last.
+
+        Asked after each event of the workflow; follows continue-as-new unless the handle is bound to a run. Records nothing. Raises
+        what `query` raises. Leave it through `contextlib.aclosing`: it holds a connection.
+        """
+        bound = self._address.bound
+        found = await self.describe()
+        last = await self.query(query)
+        yield last
+        if found.status.over or (bound is not None and not found.status.open):
+            return
+        async with aclosing(self._client.follow(f"{self._address.path}/events", found.history_length)) as stream:
+            async for sent in stream:
+                answer = await self.query(query)
+                if answer != last:
+                    last = answer
+                    yield last
+                if closes(event_of_line(sent.data), bound):
+                    return
 
     async def cancel(self, reason: str = "cancelled by a caller", *, request_id: str | None = None) -> None:
         """Request cancellation; durable when this returns (L1)."""

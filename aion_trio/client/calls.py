@@ -20,7 +20,15 @@ from ..definitions import Query, Registry, Signal, WorkflowDefinition
 from ..engine import WorkflowDescription, WorkflowSummary
 from ..engine.arguments import attributes_of, span_us
 from ..errors import AionError, InvalidInputError
-from ..events import Event
+from ..events import (
+    Event,
+    WorkflowCancelled,
+    WorkflowCompleted,
+    WorkflowContinuedAsNew,
+    WorkflowFailed,
+    WorkflowTerminated,
+    WorkflowTimedOut,
+)
 from ..history import WorkflowStatus
 from ..protocol import API, error_of, models, payload_to_json, value_from_json
 from ..protocol.problems import raised_by_query
@@ -35,6 +43,7 @@ T = TypeVar("T")
 AnyWorkflow = WorkflowDefinition[..., Any]
 Statuses = WorkflowStatus | Iterable[WorkflowStatus] | None
 POLL_SECONDS = 25.0
+_ENDS = (WorkflowCompleted, WorkflowFailed, WorkflowCancelled, WorkflowTerminated, WorkflowTimedOut)
 PAGE = 500
 
 
@@ -231,6 +240,11 @@ def summaries(listing: models.Listing) -> list[WorkflowSummary]:
 def events(page: models.HistoryPage) -> list[Event]:
     """The events of a page."""
     return [event_of_line(bytes(line)) for line in page.events]
+
+
+def closes(event: Event, bound: str | None) -> bool:
+    """Whether nothing more can happen to a chain after this event, or to the run that a handle is `bound` to."""
+    return isinstance(event, _ENDS) or (bound is not None and isinstance(event, WorkflowContinuedAsNew))
 
 
 def event_of_line(line: bytes | str) -> Event:

@@ -31,7 +31,7 @@ class InThread:
         found = getattr(self._wrapped, name)
         if name == "handle":
             return lambda *args, **kwargs: InThread(found(*args, **kwargs))
-        if name in ("list_workflows", "history", "statuses"):
+        if name in ("list_workflows", "history", "statuses", "watch"):
             return lambda *args, **kwargs: self._iterate(partial(found, *args, **kwargs))
         if not callable(found):
             return found
@@ -176,6 +176,17 @@ async def streams(client: Any, me: str) -> None:
                 break
             await waits.signal(services.go, 1)
     assert statuses == [WorkflowStatus.RUNNING, WorkflowStatus.COMPLETED]
+    counts = await client.start(services.counts, 3, id=f"{me}/counts")
+    first = client.handle(f"{me}/counts", counts.run_id)
+    for watched, expected in ((first, [0, 1, 2]), (counts, [0, 1])):
+        answers: list[int] = []
+        async with aclosing(watched.watch(services.counted if watched is first else "counted")) as news:
+            async for answer in news:
+                answers.append(answer)
+                if answer < expected[-1]:
+                    await counts.signal(services.go, 1)
+        assert answers == expected
+    assert [answer async for answer in first.watch(services.counted)] == [2]
 
 
 async def moves(client: Any, me: str) -> None:

@@ -37,6 +37,7 @@ class Receipt:
 go = aion.Signal("go", int)
 address = aion.Signal("address", Parcel)
 stage = aion.Query("stage", str)
+counted = aion.Query("counted", int)
 heaviest = aion.Query("heaviest", Parcel)
 broken = aion.Query("broken", str)
 
@@ -77,6 +78,18 @@ async def ship(order: Order) -> Receipt:
 @aion.workflow
 async def double(n: int) -> int:
     return await add(n, n)
+
+
+@aion.workflow
+async def counts(upto: int) -> None:
+    """Tells how many signals it has received; continues as new behind the second."""
+    received = 0
+    counted.serve(lambda: received)
+    while received < upto:
+        await go.receive()
+        received += 1
+        if received == 2:
+            durable.continue_as_new(1)
 
 
 @aion.workflow
