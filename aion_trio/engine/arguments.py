@@ -14,8 +14,8 @@ from ..definitions import Query, Signal
 from ..errors import InvalidInputError
 from ..events import microseconds_of
 from ..history import WorkflowStatus
-from ..stores.contract import AttributeValue, InvalidRecord
-from ..stores.limits import MAX_NAME_BYTES, require_attributes
+from ..stores.contract import AttributeValue
+from ..stores.limits import MAX_NAME_BYTES
 
 
 def request_id_of(value: str | None) -> str | None:
@@ -66,12 +66,7 @@ def _status_of(status: object) -> WorkflowStatus:
 
 def attributes_of(attributes: Mapping[str, object] | None) -> dict[str, AttributeValue]:
     """A start's attributes. Raises `InvalidInputError` for what cannot be stored, or not be found again."""
-    checked = {name: value for name, value in attribute_values(attributes).items() if value is not None}
-    try:
-        require_attributes(checked)
-    except InvalidRecord as error:
-        raise InvalidInputError(str(error), "attributes") from None
-    return checked
+    return {name: value for name, value in attribute_values(attributes).items() if value is not None}
 
 
 __all__ = ["attributes_of", "message_name", "moment_us", "request_id_of", "span_us", "statuses_of", "text_of", "workflow_id_of"]

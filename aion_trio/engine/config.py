@@ -53,6 +53,7 @@ class EngineConfig:
         _require_methods("ids", self.ids, "run_id")
         if not isinstance(self.payload_codecs, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidInputError(f"payload_codecs must be a sequence of codecs, found {self.payload_codecs!r}", "payload_codecs")
+        object.__setattr__(self, "payload_codecs", tuple(self.payload_codecs))  # an iterator would be empty for the next who looks
         for each in self.payload_codecs:
             _require_methods("payload_codecs", each, "encode", "decode")
             text_of(getattr(each, "name", None), "the name of a payload codec")

@@ -150,7 +150,8 @@ class WorkflowHandle(Generic[R]):
         """The answer to a query, and each one that differs from the answer before, until the run is closed: that one's is the last.
 
         Asked after each change of the workflow, so that answers that were true in between only are not seen; follows
-        continue-as-new unless the handle is bound to a run. Records nothing. Raises what `query` raises.
+        continue-as-new unless the handle is bound to a run. Records nothing. Raises what `query` raises, and
+        `WorkflowQuarantinedError` once the run cannot go on.
         """
         engine, key, name = self._engine, self._engine.key(self.id), message_name(query, Query)
         last: bytes | None = None
@@ -162,7 +163,8 @@ class WorkflowHandle(Generic[R]):
                 yield codec.decode(data) if isinstance(query, str) else query.decode(data)
             if is_over:
                 return
-            while engine.journal.head(key) == head and self.id not in engine.quarantined:
+            while engine.journal.head(key) == head:
+                engine.results.require_running(key, engine.results.newest_run(key, None))
                 await engine.runs.waiters.changed(self.id)
 
     def _is_over(self, key: WorkflowKey) -> bool:

@@ -15,6 +15,7 @@ import trio
 from trio.testing import MockClock
 
 import aion_trio as aion
+from aion_trio.codec import ZlibCodec
 from aion_trio.stores import LmdbStore, MemoryStore
 from aion_trio.stores.lmdb_store.layout import FORMAT_VERSION, META_FORMAT, NUMBER, TABLES
 from aion_trio.stores.lmdb_store.records import seal
@@ -180,6 +181,12 @@ async def test_a_failure_without_end_is_recorded_in_short(autojump_clock: MockCl
 def test_settings_that_make_no_sense_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(aion.InvalidInputError):
         aion.EngineConfig(**bad)
+
+
+def test_payload_codecs_that_come_one_by_one_are_all_kept() -> None:
+    """To lose one would be to store in the clear."""
+    zlib = ZlibCodec()
+    assert aion.EngineConfig(payload_codecs=(each for each in [zlib])).payload_codecs == (zlib,)  # type: ignore[arg-type]
 
 
 async def test_two_definitions_of_one_name_and_version_are_refused(autojump_clock: MockClock) -> None:

@@ -202,3 +202,20 @@ async def test_watching_what_is_quarantined_meanwhile_says_so(autojump_clock: Mo
         with pytest.raises(aion.WorkflowQuarantinedError), trio.fail_after(60):
             async for _ in engine.handle("r").watch(counted):
                 raise AssertionError
+
+
+async def test_watching_a_chain_whose_next_code_is_missing_says_so(autojump_clock: MockClock) -> None:
+    """R4, V1: between two runs nothing comes that could be waited for."""
+
+    @aion.workflow
+    async def goes_on() -> None:
+        counted.serve(lambda: 1)
+        await shop.go.receive()
+        durable.continue_as_new(1, workflow="missing")
+
+    async with engine_on(MemoryStore(), workflows=[goes_on]) as engine:
+        handle = await engine.start(goes_on, id="g")
+        await handle.signal(shop.go, 1)
+        with pytest.raises(aion.WorkflowQuarantinedError, match="missing"), trio.fail_after(60):
+            async for answer in engine.handle("g").watch(counted):
+                assert answer == 1
