@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import traceback
 import weakref
-from collections.abc import Iterator
 from math import nan
 from typing import Any
 
@@ -21,15 +19,6 @@ from aion_trio.kernel.scopes import CancelScope
 from ..replay.plays import Play
 from ..replay.steps import approval, progress
 from .worlds import Runner, in_both_worlds, on_kernel
-
-
-@pytest.fixture
-def _no_collector() -> Iterator[None]:
-    """Only what nothing refers to is freed."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def why(error: Any) -> tuple[str, str | None, str | None]:
@@ -155,7 +144,7 @@ class _Failure(Exception):
 
 @in_both_worlds
 @pytest.mark.parametrize("started", [False, True], ids=["child", "start"])
-@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.usefixtures("no_collector")
 def test_an_error_that_left_a_nursery_is_freed_with_the_last_reference(run: Runner, started: bool) -> None:
     """No frame that it passed through keeps it in a circle for the collector."""
 
@@ -208,7 +197,7 @@ def test_a_time_out_keeps_the_cancellation_around_it_out_if_it_is_a_shield_and_l
     assert run(main) == [shield] * 4
 
 
-@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.usefixtures("no_collector")
 def test_a_task_that_has_ended_is_let_go_though_its_nursery_stays_open() -> None:
     async def main() -> Any:
         async with durable.open_nursery() as nursery:

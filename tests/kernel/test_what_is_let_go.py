@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -14,14 +12,7 @@ from aion_trio import durable
 
 from .worlds import Runner, in_both_worlds, on_kernel
 
-
-@pytest.fixture(autouse=True)
-def _no_collector() -> Iterator[None]:
-    """Only what nothing refers to is freed."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+pytestmark = pytest.mark.usefixtures("no_collector")
 
 
 class Parcel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,7 @@ from .steps import charge, ship
 RUNS = (Execution, Kernel, RunState, Task)
 
 
-@pytest.fixture(autouse=True)
-def _no_collector() -> Iterator[None]:
-    """Only what nothing refers to is freed."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+pytestmark = pytest.mark.usefixtures("no_collector")
 
 
 def left() -> int:
